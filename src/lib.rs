@@ -1,0 +1,3 @@
+//! Rescind: an OAuth 2.1 authorization server whose tokens can be taken back at once.
+
+pub mod secret;

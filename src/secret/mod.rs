@@ -1,0 +1,1 @@
+//! SEALS AND HASHES
