@@ -1,0 +1,57 @@
+//! Devices: where people sign in. A device is (customer, browser cookie) or (customer, client, `device_id`).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ids::{ClientId, CustomerId};
+use crate::clock::Timestamp;
+
+/// Most characters kept of anything a device says about itself.
+pub const LONGEST_DETAIL: usize = 200;
+
+/// What an app or browser says about the device it runs on. Never trusted, only shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceDetails {
+    /// `device_name`, such as "John's iPhone".
+    pub name: Option<String>,
+    /// `device_model`, such as `iPhone14,2`.
+    pub model: Option<String>,
+    /// `os_version`.
+    pub os_version: Option<String>,
+    /// `app_version`.
+    pub app_version: Option<String>,
+    /// `timezone`.
+    pub timezone: Option<String>,
+    /// `language`.
+    pub language: Option<String>,
+    /// `User-Agent` of the request.
+    pub user_agent: Option<String>,
+}
+
+/// Keeps a detail harmless: cut to [`LONGEST_DETAIL`] characters; empty means absent.
+#[must_use]
+pub fn detail(text: &str) -> Option<String> {
+    let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST_DETAIL).collect();
+    (!kept.is_empty()).then_some(kept)
+}
+
+/// A device as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// Our id for it.
+    pub device_id: Uuid,
+    /// Whose it is.
+    pub customer_id: CustomerId,
+    /// The client that named it, if an app did.
+    pub client_id: Option<ClientId>,
+    /// What it says about itself.
+    pub details: DeviceDetails,
+    /// Address of its last sign-in or request.
+    pub address: Option<String>,
+    /// First sign-in.
+    pub first_seen_at: Timestamp,
+    /// Last request we know of.
+    pub last_seen_at: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}

@@ -1,0 +1,15 @@
+//! WHAT THINGS ARE: plain values, no await, no I/O. A value that exists is valid: `parse` is the way in.
+
+pub mod actor;
+pub mod audit;
+pub mod client;
+pub mod code;
+pub mod customer;
+pub mod device;
+pub mod epoch;
+pub mod ids;
+pub mod incident;
+pub mod login;
+pub mod scope;
+pub mod session;
+pub mod staff;

@@ -1,0 +1,1 @@
+//! WHAT IS ALLOWED: pure functions, decided by their arguments alone.
