@@ -1,0 +1,69 @@
+//! The audit trail. Rows are only ever added, in the transaction of what they tell about.
+
+use uuid::Uuid;
+
+use super::engine::{FromRow, Row as SqlRow};
+use super::{Conn, StoreError};
+use crate::model::audit::{Entry, Row};
+
+impl FromRow for Row {
+    fn from_row(row: &SqlRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            audit_id: row.get("audit_id")?,
+            at: row.get("at")?,
+            actor_kind: row.get("actor_kind")?,
+            actor_id: row.get("actor_id")?,
+            action: row.get("action")?,
+            outcome: row.get("outcome")?,
+            target_kind: row.get("target_kind")?,
+            target_id: row.get("target_id")?,
+            customer_id: row.get("customer_id")?,
+            reason: row.get("reason")?,
+            address: row.get("address")?,
+            agent: row.get("agent")?,
+            request_id: row.get("request_id")?,
+        })
+    }
+}
+
+/// Adds a row.
+pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), StoreError> {
+    let sql = "INSERT INTO audit (audit_id, at, actor_kind, actor_id, action, outcome, target_kind, target_id,
+                                  customer_id, reason, address, agent, request_id)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    let actor = &entry.actor;
+    conn.execute(
+        sql,
+        &[
+            &entry.audit_id,
+            &entry.at,
+            &actor.who.kind(),
+            &actor.who.name(),
+            &entry.action.as_str(),
+            &entry.outcome.as_str(),
+            &entry.target.0,
+            &entry.target.1,
+            &entry.customer_id,
+            &entry.reason,
+            &actor.address.map(|a| a.to_string()),
+            &actor.agent,
+            &actor.request_id,
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Rows after an id, oldest first; of one customer, if asked.
+pub async fn list(conn: &mut Conn, customer: Option<&str>, after: Uuid, limit: i64) -> Result<Vec<Row>, StoreError> {
+    match customer {
+        Some(customer) => {
+            let sql = "SELECT * FROM audit WHERE customer_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3";
+            conn.fetch_all(sql, &[&customer, &after, &limit]).await
+        }
+        None => {
+            let sql = "SELECT * FROM audit WHERE audit_id > $1 ORDER BY audit_id LIMIT $2";
+            conn.fetch_all(sql, &[&after, &limit]).await
+        }
+    }
+}

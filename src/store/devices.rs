@@ -1,0 +1,149 @@
+//! Devices of customers.
+
+use uuid::Uuid;
+
+use super::engine::{FromRow, Row};
+use super::{Conn, StoreError, epochs};
+use crate::clock::Timestamp;
+use crate::model::device::{Device, DeviceDetails};
+use crate::model::epoch::EpochKind;
+use crate::model::ids::CustomerId;
+
+impl FromRow for Device {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            device_id: row.parse("device_id")?,
+            customer_id: row.parse("customer_id")?,
+            client_id: row.parse_optional("client_id")?,
+            details: DeviceDetails {
+                name: row.get("name")?,
+                model: row.get("model")?,
+                os_version: row.get("os_version")?,
+                app_version: row.get("app_version")?,
+                timezone: row.get("timezone")?,
+                language: row.get("language")?,
+                user_agent: row.get("user_agent")?,
+            },
+            address: row.get("address")?,
+            first_seen_at: row.get("first_seen_at")?,
+            last_seen_at: row.get("last_seen_at")?,
+            revoked_at: row.get("revoked_at")?,
+        })
+    }
+}
+
+/// What names a device: the cookie, or the app's own id.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceNames {
+    /// The id in the device cookie.
+    pub browser_id: Option<Uuid>,
+    /// The app's `device_id`; the client is the device's.
+    pub app_device_id: Option<String>,
+}
+
+/// Enters a new device with its epoch; [`StoreError::Taken`] if another sign-in was quicker.
+pub async fn insert(conn: &mut Conn, device: &Device, names: &DeviceNames) -> Result<(), StoreError> {
+    epochs::insert(conn, EpochKind::Device, &device.device_id.to_string()).await?;
+    let sql =
+        "INSERT INTO devices (device_id, customer_id, client_id, app_device_id, browser_id, name, model, os_version,
+                                    app_version, timezone, language, user_agent, address, first_seen_at, last_seen_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    let told = &device.details;
+    conn.execute(
+        sql,
+        &[
+            &device.device_id.to_string(),
+            &device.customer_id.as_str(),
+            &device.client_id.as_ref().map(|id| id.as_str().to_owned()),
+            &names.app_device_id,
+            &names.browser_id,
+            &told.name,
+            &told.model,
+            &told.os_version,
+            &told.app_version,
+            &told.timezone,
+            &told.language,
+            &told.user_agent,
+            &device.address,
+            &device.first_seen_at,
+            &device.last_seen_at,
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Brings a device up to date at sign-in: what is told now wins, what is not told stays. It is no longer revoked: its
+/// epoch has moved on, so what it had before stays dead.
+pub async fn refresh(conn: &mut Conn, device: &Device) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET name = COALESCE($2, name), model = COALESCE($3, model),
+                   os_version = COALESCE($4, os_version), app_version = COALESCE($5, app_version),
+                   timezone = COALESCE($6, timezone), language = COALESCE($7, language),
+                   user_agent = COALESCE($8, user_agent), address = COALESCE($9, address),
+                   last_seen_at = $10, revoked_at = NULL
+               WHERE device_id = $1";
+    let told = &device.details;
+    conn.execute(
+        sql,
+        &[
+            &device.device_id.to_string(),
+            &told.name,
+            &told.model,
+            &told.os_version,
+            &told.app_version,
+            &told.timezone,
+            &told.language,
+            &told.user_agent,
+            &device.address,
+            &device.last_seen_at,
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Fills in what an app tells at the token endpoint, where nothing is known yet; never overwrites.
+pub async fn fill_in(conn: &mut Conn, device_id: Uuid, told: &DeviceDetails) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET name = COALESCE(name, $2), model = COALESCE(model, $3),
+                   os_version = COALESCE(os_version, $4), app_version = COALESCE(app_version, $5),
+                   timezone = COALESCE(timezone, $6), language = COALESCE(language, $7)
+               WHERE device_id = $1";
+    conn.execute(
+        sql,
+        &[
+            &device_id.to_string(),
+            &told.name,
+            &told.model,
+            &told.os_version,
+            &told.app_version,
+            &told.timezone,
+            &told.language,
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// A device by id.
+pub async fn find(conn: &mut Conn, device_id: Uuid) -> Result<Option<Device>, StoreError> {
+    conn.fetch_optional("SELECT * FROM devices WHERE device_id = $1", &[&device_id.to_string()]).await
+}
+
+/// A customer's devices, last seen first.
+pub async fn list(conn: &mut Conn, customer: &CustomerId, limit: i64) -> Result<Vec<Device>, StoreError> {
+    let sql = "SELECT * FROM devices WHERE customer_id = $1 ORDER BY last_seen_at DESC, device_id LIMIT $2";
+    conn.fetch_all(sql, &[&customer.as_str(), &limit]).await
+}
+
+/// Marks a device revoked, keeping the first time; the device, or `None` if there is none.
+pub async fn revoke(conn: &mut Conn, device_id: Uuid, now: Timestamp) -> Result<Option<Device>, StoreError> {
+    let sql = "UPDATE devices SET revoked_at = COALESCE(revoked_at, $2) WHERE device_id = $1 RETURNING *";
+    conn.fetch_optional(sql, &[&device_id.to_string(), &now]).await
+}
+
+/// Moves the time and address of the last request forward, never back.
+pub async fn touch(conn: &mut Conn, device_id: Uuid, at: Timestamp, address: Option<&str>) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET last_seen_at = $2, address = COALESCE($3, address)
+               WHERE device_id = $1 AND last_seen_at < $2";
+    conn.execute(sql, &[&device_id.to_string(), &at, &address]).await.map(|_| ())
+}

@@ -1,0 +1,416 @@
+//! The only file that knows two SQL engines. A query is one text with `$1` parameters that runs on both; rows and
+//! parameters are told apart here and nowhere else. Every statement has a deadline: what hangs is an error.
+
+use std::error::Error;
+use std::future::Future;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::error::BoxDynError;
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Arguments, Decode, Postgres, Row as _, Sqlite, Transaction, Type};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::clock::Timestamp;
+use crate::model::incident::Durability;
+
+/// Longest any one statement may take, and any wait for a connection.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// The database: a pool per engine. SQLite has one writer, so that a transaction never meets another.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// Several serving nodes on one primary.
+    Postgres(PgPool),
+    /// One file, one serving process.
+    Sqlite {
+        /// One connection.
+        writer: SqlitePool,
+        /// Several connections that only read.
+        reader: SqlitePool,
+    },
+}
+
+/// A connection that reads, or a transaction that writes.
+#[derive(Debug)]
+pub enum Conn {
+    /// PostgreSQL, outside a transaction.
+    PgRead(PoolConnection<Postgres>),
+    /// PostgreSQL, READ COMMITTED.
+    PgWrite(Transaction<'static, Postgres>),
+    /// SQLite, outside a transaction.
+    LiteRead(PoolConnection<Sqlite>),
+    /// SQLite, BEGIN IMMEDIATE.
+    LiteWrite(Transaction<'static, Sqlite>),
+}
+
+/// A row of either engine.
+#[derive(Debug)]
+pub enum Row {
+    /// Of PostgreSQL.
+    Pg(PgRow),
+    /// Of SQLite.
+    Lite(SqliteRow),
+}
+
+/// A value read from a row.
+pub trait FromRow: Sized {
+    /// Reads it, or says which column is unreadable.
+    fn from_row(row: &Row) -> Result<Self, StoreError>;
+}
+
+/// A type both engines can read from a column.
+pub trait Column: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
+impl<T> Column for T where T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
+
+/// A type both engines take as a parameter.
+pub trait Param: Sync {
+    /// Adds it to a PostgreSQL statement.
+    fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError>;
+    /// Adds it to an SQLite statement.
+    fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError>;
+}
+
+/// Types that both drivers take as they are.
+macro_rules! plain_params {
+    ($($plain:ty),*) => {$(
+        impl Param for $plain {
+            fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+                arguments.add(self.clone())
+            }
+            fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+                arguments.add(self.clone())
+            }
+        }
+        impl Param for Option<$plain> {
+            fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+                arguments.add(self.clone())
+            }
+            fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+                arguments.add(self.clone())
+            }
+        }
+    )*};
+}
+plain_params!(i64, bool, String, Vec<u8>, Uuid, Timestamp);
+
+impl Param for &str {
+    fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        arguments.add(*self)
+    }
+    fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        arguments.add(*self)
+    }
+}
+
+impl Param for Option<&str> {
+    fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        self.map(str::to_owned).add_to_postgres(arguments)
+    }
+    fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        self.map(str::to_owned).add_to_sqlite(arguments)
+    }
+}
+
+impl Db {
+    /// Opens `postgres://...` or `sqlite:PATH` (made if missing, with its folder). Connects once, to fail early.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            open_postgres(url).await
+        } else {
+            open_sqlite(url).await
+        }
+    }
+
+    /// Whether this is the embedded engine.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Postgres(pool) => in_time(pool.acquire()).await.map(Conn::PgRead),
+            Self::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Conn::LiteRead),
+        }
+    }
+
+    /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
+    pub async fn begin(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Postgres(pool) => in_time(pool.begin()).await.map(Conn::PgWrite),
+            Self::Sqlite { writer, .. } => in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Conn::LiteWrite),
+        }
+    }
+
+    /// Where an acknowledged commit is safe right now.
+    pub async fn durability(&self) -> Result<Durability, StoreError> {
+        let Self::Postgres(_) = self else { return Ok(Durability::Local) };
+        let standbys: Option<String> =
+            self.read().await?.value("SELECT current_setting('synchronous_standby_names')", &[]).await?;
+        let named = standbys.is_some_and(|names| !names.trim().is_empty());
+        Ok(if named { Durability::Standby } else { Durability::Local })
+    }
+
+    /// Refuses a PostgreSQL server that could lose what it confirmed, or that is a replica. Says which setting.
+    pub async fn check_settings(&self) -> Result<Result<(), String>, StoreError> {
+        let Self::Postgres(_) = self else { return Ok(Ok(())) };
+        let mut conn = self.read().await?;
+        for (name, wanted) in
+            [("fsync", "on"), ("full_page_writes", "on"), ("data_sync_retry", "off"), ("transaction_read_only", "off")]
+        {
+            let found: Option<String> = conn.value("SELECT current_setting($1)", &[&name.to_owned()]).await?;
+            if found.as_deref() != Some(wanted) {
+                return Ok(Err(format!("PostgreSQL must run with {name} = {wanted}")));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether the database answers at all.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read().await?.value::<i64>("SELECT CAST(1 AS BIGINT)", &[]).await.map(|_| ())
+    }
+
+    /// Closes all connections after the statements under way.
+    pub async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+impl Conn {
+    /// Runs a statement; how many rows it touched.
+    pub async fn execute(&mut self, sql: &'static str, params: &[&dyn Param]) -> Result<u64, StoreError> {
+        match self {
+            Self::PgRead(c) => run_pg(&mut **c, sql, params).await,
+            Self::PgWrite(c) => run_pg(&mut **c, sql, params).await,
+            Self::LiteRead(c) => run_lite(&mut **c, sql, params).await,
+            Self::LiteWrite(c) => run_lite(&mut **c, sql, params).await,
+        }
+    }
+
+    /// All rows.
+    pub async fn fetch_all<T: FromRow>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+    ) -> Result<Vec<T>, StoreError> {
+        self.rows(sql, params).await?.iter().map(T::from_row).collect()
+    }
+
+    /// The first row, if there is one.
+    pub async fn fetch_optional<T: FromRow>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+    ) -> Result<Option<T>, StoreError> {
+        self.rows(sql, params).await?.first().map(T::from_row).transpose()
+    }
+
+    /// The first column of the first row, if there is one.
+    pub async fn value<T: Column>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+    ) -> Result<Option<T>, StoreError> {
+        self.rows(sql, params).await?.first().map(Row::first).transpose()
+    }
+
+    /// Locks the session's row until the end of the transaction; false if there is none. SQLite holds one lock for all.
+    pub async fn lock_session(&mut self, session_id: Uuid) -> Result<bool, StoreError> {
+        const PLAIN: &str = "SELECT generation FROM sessions WHERE session_id = $1";
+        const LOCKED: &str = "SELECT generation FROM sessions WHERE session_id = $1 FOR UPDATE";
+        let sql = if matches!(self, Self::PgRead(_) | Self::PgWrite(_)) { LOCKED } else { PLAIN };
+        Ok(self.value::<i64>(sql, &[&session_id]).await?.is_some())
+    }
+
+    /// Ends the transaction. An error other than a refusal by the server means: not known whether it happened.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let done = match self {
+            Self::PgRead(_) | Self::LiteRead(_) => return Ok(()),
+            Self::PgWrite(tx) => timeout(DEADLINE, tx.commit()).await,
+            Self::LiteWrite(tx) => timeout(DEADLINE, tx.commit()).await,
+        };
+        match done {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(sqlx::Error::Database(refusal))) => Err(StoreError::Refused(refusal.message().to_owned())),
+            Ok(Err(error)) => Err(StoreError::CommitUnknown(phrase(&error))),
+            Err(_) => Err(StoreError::CommitUnknown("deadline passed".to_owned())),
+        }
+    }
+
+    async fn rows(&mut self, sql: &'static str, params: &[&dyn Param]) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::PgRead(c) => rows_pg(&mut **c, sql, params).await,
+            Self::PgWrite(c) => rows_pg(&mut **c, sql, params).await,
+            Self::LiteRead(c) => rows_lite(&mut **c, sql, params).await,
+            Self::LiteWrite(c) => rows_lite(&mut **c, sql, params).await,
+        }
+    }
+}
+
+impl Row {
+    /// A column by name.
+    pub fn get<T: Column>(&self, name: &'static str) -> Result<T, StoreError> {
+        match self {
+            Self::Pg(row) => row.try_get(name),
+            Self::Lite(row) => row.try_get(name),
+        }
+        .map_err(|_| StoreError::Unreadable(name))
+    }
+
+    /// A text column, read into a type that checks it.
+    pub fn parse<T: FromStr>(&self, name: &'static str) -> Result<T, StoreError> {
+        self.get::<String>(name)?.parse().map_err(|_| StoreError::Unreadable(name))
+    }
+
+    /// A text column that holds JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, name: &'static str) -> Result<T, StoreError> {
+        serde_json::from_str(&self.get::<String>(name)?).map_err(|_| StoreError::Unreadable(name))
+    }
+
+    /// A text column that holds one of a few names.
+    pub fn named<T>(&self, name: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+        read(&self.get::<String>(name)?).ok_or(StoreError::Unreadable(name))
+    }
+
+    /// The same, where the column may be empty.
+    pub fn parse_optional<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, StoreError> {
+        let text = self.get::<Option<String>>(name)?;
+        text.map(|t| t.parse()).transpose().map_err(|_| StoreError::Unreadable(name))
+    }
+
+    fn first<T: Column>(&self) -> Result<T, StoreError> {
+        match self {
+            Self::Pg(row) => row.try_get(0),
+            Self::Lite(row) => row.try_get(0),
+        }
+        .map_err(|_| StoreError::Unreadable("(first)"))
+    }
+}
+
+async fn open_postgres(url: &str) -> Result<Db, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| StoreError::Refused(phrase(&error)))?
+        .application_name("rescind")
+        .options([("statement_timeout", "3000"), ("lock_timeout", "2000"), ("synchronous_commit", "on")]);
+    let pool = PoolOptions::new().max_connections(16).acquire_timeout(DEADLINE).connect_with(options);
+    in_time(pool).await.map(Db::Postgres)
+}
+
+async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
+    let refused = |error: &dyn Error| StoreError::Refused(phrase(error));
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| refused(&error))?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(DEADLINE);
+    if let Some(folder) = options.get_filename().parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| refused(&error))?;
+    }
+    let pool = |most| PoolOptions::<Sqlite>::new().max_connections(most).acquire_timeout(DEADLINE);
+    let writer = in_time(pool(1).connect_with(options.clone())).await?;
+    let reader = in_time(pool(8).connect_with(options.pragma("query_only", "on"))).await?;
+    Ok(Db::Sqlite { writer, reader })
+}
+
+fn pg_arguments(params: &[&dyn Param]) -> Result<PgArguments, StoreError> {
+    let mut arguments = PgArguments::default();
+    for param in params {
+        param.add_to_postgres(&mut arguments).map_err(|error| StoreError::Refused(error.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+fn lite_arguments(params: &[&dyn Param]) -> Result<SqliteArguments, StoreError> {
+    let mut arguments = SqliteArguments::default();
+    for param in params {
+        param.add_to_sqlite(&mut arguments).map_err(|error| StoreError::Refused(error.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+async fn run_pg(conn: &mut sqlx::PgConnection, sql: &'static str, params: &[&dyn Param]) -> Result<u64, StoreError> {
+    let query = sqlx::query_with(sql, pg_arguments(params)?);
+    in_time(query.execute(conn)).await.map(|done| done.rows_affected())
+}
+
+async fn run_lite(
+    conn: &mut sqlx::SqliteConnection,
+    sql: &'static str,
+    params: &[&dyn Param],
+) -> Result<u64, StoreError> {
+    let query = sqlx::query_with(sql, lite_arguments(params)?);
+    in_time(query.execute(conn)).await.map(|done| done.rows_affected())
+}
+
+async fn rows_pg(
+    conn: &mut sqlx::PgConnection,
+    sql: &'static str,
+    params: &[&dyn Param],
+) -> Result<Vec<Row>, StoreError> {
+    let query = sqlx::query_with(sql, pg_arguments(params)?);
+    Ok(in_time(query.fetch_all(conn)).await?.into_iter().map(Row::Pg).collect())
+}
+
+async fn rows_lite(
+    conn: &mut sqlx::SqliteConnection,
+    sql: &'static str,
+    params: &[&dyn Param],
+) -> Result<Vec<Row>, StoreError> {
+    let query = sqlx::query_with(sql, lite_arguments(params)?);
+    Ok(in_time(query.fetch_all(conn)).await?.into_iter().map(Row::Lite).collect())
+}
+
+/// Waits at most the deadline, and sorts errors by what they mean to us.
+async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match timeout(DEADLINE, work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sqlx::Error::Database(refusal))) if refusal.is_unique_violation() => Err(StoreError::Taken),
+        Ok(Err(sqlx::Error::Database(refusal))) => Err(refused(refusal.as_ref())),
+        Ok(Err(error)) => Err(StoreError::Unavailable(phrase(&error))),
+        Err(_) => Err(StoreError::Unavailable("deadline passed".to_owned())),
+    }
+}
+
+/// A refusal that time may heal (busy, shutting down, too many connections, lock or statement timeout) is an outage.
+fn refused(refusal: &dyn sqlx::error::DatabaseError) -> StoreError {
+    let passing = [
+        "5", "6", "261", "517", "13", "55P03", "57014", "57P01", "57P02", "57P03", "53100", "53200", "53300", "40P01",
+        "40001",
+    ];
+    let code = refusal.code();
+    let text = refusal.message().to_owned();
+    match code {
+        Some(code) if passing.contains(&code.as_ref()) => StoreError::Unavailable(text),
+        Some(_) | None => StoreError::Refused(text),
+    }
+}
+
+/// One line about an error, without the connection's address or password.
+fn phrase(error: &dyn Error) -> String {
+    error.to_string().lines().next().unwrap_or("unknown").to_owned()
+}
+
+/// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.
+#[must_use]
+pub fn file_beside(db: &Db, ending: &str) -> Option<String> {
+    let Db::Sqlite { writer, .. } = db else { return None };
+    let options = writer.connect_options();
+    Some(format!("{}.{ending}", options.get_filename().display()))
+}

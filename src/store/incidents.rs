@@ -1,0 +1,87 @@
+//! Incidents: one open lockdown per customer, one row for every other revocation made by people or machines.
+
+use super::engine::{FromRow, Row};
+use super::{Conn, StoreError};
+use crate::clock::Timestamp;
+use crate::model::ids::{CustomerId, IncidentId};
+use crate::model::incident::Incident;
+
+impl FromRow for Incident {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            incident_id: row.parse("incident_id")?,
+            target_kind: row.get("target_kind")?,
+            target_id: row.get("target_id")?,
+            opened_by: row.get("opened_by")?,
+            reason: row.get("reason")?,
+            note: row.get("note")?,
+            sessions_ended: row.get("sessions_ended")?,
+            devices: row.get("devices")?,
+            opened_at: row.get("opened_at")?,
+            closed_at: row.get("closed_at")?,
+            closed_by: row.get("closed_by")?,
+        })
+    }
+}
+
+/// Opens an incident.
+pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<(), StoreError> {
+    let sql = "INSERT INTO incidents (incident_id, target_kind, target_id, opened_by, reason, note, sessions_ended,
+                                      devices, opened_at, closed_at, closed_by)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    conn.execute(
+        sql,
+        &[
+            &incident.incident_id.as_str(),
+            &incident.target_kind,
+            &incident.target_id,
+            &incident.opened_by,
+            &incident.reason,
+            &incident.note,
+            &incident.sessions_ended,
+            &incident.devices,
+            &incident.opened_at,
+            &incident.closed_at,
+            &incident.closed_by,
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// An incident by its number.
+pub async fn find(conn: &mut Conn, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
+    conn.fetch_optional("SELECT * FROM incidents WHERE incident_id = $1", &[&id.as_str()]).await
+}
+
+/// The open lockdown of a customer.
+pub async fn find_open(conn: &mut Conn, customer: &CustomerId) -> Result<Option<Incident>, StoreError> {
+    let sql = "SELECT * FROM incidents WHERE target_id = $1 AND target_kind = 'customer' AND closed_at IS NULL";
+    conn.fetch_optional(sql, &[&customer.as_str()]).await
+}
+
+/// How an incident is closed.
+#[derive(Clone, Debug)]
+pub struct Closing<'a> {
+    /// By whom, as `kind:name`.
+    pub by: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Free words.
+    pub note: Option<&'a str>,
+    /// The member of staff who approved, where a machine asked.
+    pub approved_by: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Closes an open incident; false if it was closed already.
+pub async fn close(conn: &mut Conn, id: &IncidentId, closing: &Closing<'_>) -> Result<bool, StoreError> {
+    let sql =
+        "UPDATE incidents SET closed_at = $2, closed_by = $3, close_reason = $4, close_note = $5, approved_by = $6
+               WHERE incident_id = $1 AND closed_at IS NULL";
+    let done = conn
+        .execute(sql, &[&id.as_str(), &closing.at, &closing.by, &closing.reason, &closing.note, &closing.approved_by])
+        .await?;
+    Ok(done == 1)
+}

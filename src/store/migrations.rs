@@ -1,0 +1,137 @@
+//! Migrations: run on start and by `rescind migrate`, one process at a time. A shipped file never changes.
+//! Files are numbered release * 100 + n. Release N runs on schema N and N+1 (expand, then contract) and refuses newer.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::path::PathBuf;
+
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{SqlSafeStr, SqliteConnection};
+
+use super::engine::Db;
+use super::{StoreError, engine};
+
+/// The schema release this program was written for.
+pub const RELEASE: i64 = 1;
+
+const TRUNK: [(i64, &str, &str); 1] = [(101, "first", include_str!("../../migrations/0101_first.sql"))];
+const POSTGRES: [(i64, &str, &str); 1] =
+    [(102, "append only audit", include_str!("../../migrations/postgres/0102_append_only_audit.sql"))];
+const SQLITE: [(i64, &str, &str); 1] =
+    [(103, "append only audit", include_str!("../../migrations/sqlite/0103_append_only_audit.sql"))];
+
+/// Why the schema could not be brought up to date. Each is one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// The database belongs to a later release.
+    #[error("the database has schema release {found}; this program runs on releases up to {}", RELEASE + 1)]
+    TooNew {
+        /// Release found.
+        found: i64,
+    },
+    /// A migration failed or was altered.
+    #[error("migration failed: {0}")]
+    Failed(String),
+    /// The database could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Brings the schema up to [`RELEASE`]; how many migrations were applied. A database one release ahead is left alone.
+pub async fn run(db: &Db) -> Result<usize, MigrationError> {
+    refuse_newer(db).await?;
+    let _one_at_a_time = lock_file(db)?;
+    let before = applied(db).await?.len();
+    match db {
+        Db::Postgres(pool) => {
+            let mut conn = pool.acquire().await.map_err(|e| failed(&e))?;
+            migrator(&POSTGRES).run_direct(None, &mut *conn, false).await.map_err(|e| failed(&e))?;
+        }
+        Db::Sqlite { writer, .. } => {
+            let mut conn = writer.acquire().await.map_err(|e| failed(&e))?;
+            let conn: &mut SqliteConnection = &mut conn;
+            migrator(&SQLITE).run_direct(None, conn, false).await.map_err(|e| failed(&e))?;
+        }
+    }
+    Ok(applied(db).await?.len() - before)
+}
+
+/// Refuses a database of a later release than the next, or one whose migrations are not all there; changes nothing.
+pub async fn check(db: &Db) -> Result<(), MigrationError> {
+    refuse_newer(db).await?;
+    let found = applied(db).await?;
+    let missing = known(db).any(|version| !found.contains(&version));
+    if missing {
+        return Err(MigrationError::Failed("the schema is not up to date: run `rescind migrate`".to_owned()));
+    }
+    Ok(())
+}
+
+async fn refuse_newer(db: &Db) -> Result<(), MigrationError> {
+    let newest = applied(db).await?.into_iter().max().unwrap_or(0);
+    let found = newest / 100;
+    if found > RELEASE + 1 { Err(MigrationError::TooNew { found }) } else { Ok(()) }
+}
+
+/// Versions applied so far; none if nothing was ever applied.
+async fn applied(db: &Db) -> Result<Vec<i64>, MigrationError> {
+    const TABLE: &str = "_sqlx_migrations";
+    let listed = match db {
+        Db::Postgres(pool) => {
+            let mut conn = pool.acquire().await.map_err(|e| failed(&e))?;
+            let there: Option<String> = sqlx::query_scalar("SELECT CAST(to_regclass('_sqlx_migrations') AS TEXT)")
+                .fetch_one(&mut *conn)
+                .await
+                .map_err(|e| failed(&e))?;
+            if there.is_none() {
+                return Ok(Vec::new());
+            }
+            conn.list_applied_migrations(TABLE).await
+        }
+        Db::Sqlite { writer, .. } => {
+            let mut conn = writer.acquire().await.map_err(|e| failed(&e))?;
+            let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
+                .fetch_one(&mut *conn)
+                .await
+                .map_err(|e| failed(&e))?;
+            if there == 0 {
+                return Ok(Vec::new());
+            }
+            conn.list_applied_migrations(TABLE).await
+        }
+    };
+    Ok(listed.map_err(|e| failed(&e))?.into_iter().map(|m| m.version).collect())
+}
+
+fn known(db: &Db) -> impl Iterator<Item = i64> {
+    let own = if db.is_embedded() { &SQLITE } else { &POSTGRES };
+    TRUNK.iter().chain(own).map(|(version, _, _)| *version)
+}
+
+fn migrator(own: &'static [(i64, &str, &str)]) -> Migrator {
+    let all = TRUNK.iter().chain(own).map(|(version, name, sql)| {
+        let sql: &'static str = sql;
+        Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(all.collect());
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// PostgreSQL takes an advisory lock by itself; SQLite gets a lock file beside the database.
+fn lock_file(db: &Db) -> Result<Option<File>, MigrationError> {
+    let Some(path) = engine::file_beside(db, "migrate.lock") else { return Ok(None) };
+    let file = File::create(PathBuf::from(&path)).map_err(|e| MigrationError::Failed(format!("{path}: {e}")))?;
+    file.lock().map_err(|e| MigrationError::Failed(format!("{path}: {e}")))?;
+    Ok(Some(file))
+}
+
+fn failed(error: &(impl std::error::Error + ?Sized)) -> MigrationError {
+    MigrationError::Failed(error.to_string().lines().next().unwrap_or("unknown").to_owned())
+}
+
+impl From<MigrateError> for MigrationError {
+    fn from(error: MigrateError) -> Self {
+        failed(&error)
+    }
+}

@@ -1,0 +1,44 @@
+//! WHAT IS TRUE: SQL, one file per group of tables. `engine` is the only file that knows two engines; the others are
+//! plain functions over a connection, each query written once. Nothing here decides: policy does.
+
+pub mod audit;
+pub mod browser_sessions;
+pub mod clients;
+pub mod codes;
+pub mod consents;
+pub mod customers;
+pub mod devices;
+pub mod engine;
+pub mod epochs;
+pub mod facts;
+pub mod idempotency;
+pub mod incidents;
+pub mod logins;
+pub mod migrations;
+pub mod revoked_tokens;
+pub mod sessions;
+pub mod staff;
+pub mod subjects;
+pub mod throttles;
+
+pub use engine::{Conn, Db};
+
+/// Why the truth could not be read or written. Never carries values, only phrases.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is out of reach, too slow, or has no connection left. Nothing is known to have happened.
+    #[error("the database does not answer: {0}")]
+    Unavailable(String),
+    /// The answer to COMMIT was lost: it may or may not have happened.
+    #[error("the answer to COMMIT was lost: {0}")]
+    CommitUnknown(String),
+    /// A unique name is taken.
+    #[error("a name is taken")]
+    Taken,
+    /// The database refused the statement.
+    #[error("the database refused: {0}")]
+    Refused(String),
+    /// A stored value is not what it should be.
+    #[error("the column {0} holds something unreadable")]
+    Unreadable(&'static str),
+}

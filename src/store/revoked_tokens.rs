@@ -1,0 +1,19 @@
+//! Access tokens taken back one by one: (session, serial), kept until they would have expired.
+
+use uuid::Uuid;
+
+use super::{Conn, StoreError};
+use crate::clock::Timestamp;
+
+/// Takes one access token back; safe to repeat.
+pub async fn insert(conn: &mut Conn, session: Uuid, serial: i64, expires_at: Timestamp) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO revoked_tokens (session_id, serial, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    Ok(conn.execute(sql, &[&session, &serial, &expires_at]).await? == 1)
+}
+
+/// Drops up to `limit` rows whose tokens have expired anyway.
+pub async fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM revoked_tokens WHERE expires_at <= $1 AND (session_id, serial) IN
+               (SELECT session_id, serial FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
+    conn.execute(sql, &[&now, &limit]).await
+}

@@ -1,0 +1,51 @@
+//! Consecutive failed sign-ins per account or known device. Counted before the password is looked at.
+
+use super::engine::{FromRow, Row};
+use super::{Conn, StoreError};
+use crate::clock::Timestamp;
+use crate::model::ids::CustomerId;
+
+/// A counter after counting one try, with the block that was in force before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Tries since the last success, with this one.
+    pub failures: i64,
+    /// Until when tries are refused, as set by the try before.
+    pub blocked_until: Option<Timestamp>,
+}
+
+impl FromRow for Counter {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { failures: row.get("failures")?, blocked_until: row.get("blocked_until")? })
+    }
+}
+
+/// Counts one try. The row stays locked until the transaction ends, so parallel tries are counted one after another.
+pub async fn count(
+    conn: &mut Conn,
+    key: &[u8; 32],
+    customer: Option<&CustomerId>,
+    now: Timestamp,
+) -> Result<Counter, StoreError> {
+    let sql = "INSERT INTO throttles (key, customer_id, failures, last_tried_at) VALUES ($1, $2, 1, $3)
+               ON CONFLICT (key) DO UPDATE SET failures = throttles.failures + 1, last_tried_at = $3
+               RETURNING failures, blocked_until";
+    let customer = customer.map(CustomerId::as_str);
+    let counted = conn.fetch_optional(sql, &[&key.to_vec(), &customer, &now]).await?;
+    counted.ok_or(StoreError::Unreadable("failures"))
+}
+
+/// Refuses tries until a time.
+pub async fn block(conn: &mut Conn, key: &[u8; 32], until: Timestamp) -> Result<(), StoreError> {
+    conn.execute("UPDATE throttles SET blocked_until = $2 WHERE key = $1", &[&key.to_vec(), &until]).await.map(|_| ())
+}
+
+/// Forgets a counter after a success.
+pub async fn reset(conn: &mut Conn, key: &[u8; 32]) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM throttles WHERE key = $1", &[&key.to_vec()]).await.map(|_| ())
+}
+
+/// Forgets all counters of a customer, after the password was set anew.
+pub async fn reset_customer(conn: &mut Conn, customer: &CustomerId) -> Result<u64, StoreError> {
+    conn.execute("DELETE FROM throttles WHERE customer_id = $1", &[&customer.as_str()]).await
+}
