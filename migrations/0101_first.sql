@@ -227,7 +227,9 @@ CREATE TABLE incidents (
     note           TEXT,
     sessions_ended BIGINT NOT NULL,
     devices        BIGINT NOT NULL,
+    epoch          BIGINT NOT NULL,
     opened_at      TIMESTAMPTZ NOT NULL,
+    swept_at       TIMESTAMPTZ,
     closed_at      TIMESTAMPTZ,
     closed_by      TEXT,
     close_reason   TEXT,
@@ -235,6 +237,7 @@ CREATE TABLE incidents (
     approved_by    TEXT
 );
 CREATE INDEX incidents_by_target ON incidents (target_kind, target_id, opened_at);
+CREATE INDEX incidents_unswept ON incidents (opened_at) WHERE swept_at IS NULL;
 -- One lockdown at a time: two agents at once get the same incident.
 CREATE UNIQUE INDEX incidents_open ON incidents (target_id) WHERE target_kind = 'customer' AND closed_at IS NULL;
 

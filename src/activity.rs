@@ -22,10 +22,12 @@ pub struct Seen {
     pub address: Option<String>,
 }
 
-/// Signs of life since the last flush, the latest per session.
+/// Signs of life since the last flush, the latest per session, and tokens given to clients, counted.
 #[derive(Debug, Default)]
 pub struct Activity {
     seen: Mutex<HashMap<Uuid, Seen>>,
+    pages: Mutex<HashMap<Uuid, Timestamp>>,
+    tokens: Mutex<HashMap<String, i64>>,
 }
 
 impl Activity {
@@ -40,5 +42,34 @@ impl Activity {
     /// Takes everything noted so far.
     pub fn take(&self) -> Vec<(Uuid, Seen)> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    }
+
+    /// Notes that a browser session was shown a page.
+    pub fn note_page(&self, browser_session_id: Uuid, at: Timestamp) {
+        let mut all = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST || all.contains_key(&browser_session_id) {
+            all.insert(browser_session_id, at);
+        }
+    }
+
+    /// Takes the pages noted so far.
+    pub fn take_pages(&self) -> Vec<(Uuid, Timestamp)> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    }
+
+    /// Counts a token a client got for itself.
+    pub fn count_token(&self, client_id: &str) {
+        let mut counts = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(client_id) {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(client_id.to_owned(), 1);
+            }
+        }
+    }
+
+    /// Takes the counts so far.
+    pub fn take_tokens(&self) -> Vec<(String, i64)> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
     }
 }

@@ -86,6 +86,8 @@ pub struct Incident {
     pub sessions_ended: i64,
     /// Devices they were on.
     pub devices: i64,
+    /// What was born below this epoch of the target is dead; 0 where no epoch was raised.
+    pub epoch: i64,
     /// When.
     pub opened_at: Timestamp,
     /// When it was closed, if it was.

@@ -107,10 +107,10 @@ pub async fn sweep_customer(conn: &mut Conn, customer: &str, below: i64, now: Ti
 }
 
 /// Marks as ended what a device's raised epoch has killed already.
-pub async fn sweep_device(conn: &mut Conn, device: Uuid, below: i64, now: Timestamp) -> Result<u64, StoreError> {
+pub async fn sweep_device(conn: &mut Conn, device: &str, below: i64, now: Timestamp) -> Result<u64, StoreError> {
     let sql = "UPDATE browser_sessions SET ended_at = $3, end_reason = 'device_revoked'
                WHERE device_id = $1 AND device_epoch < $2 AND ended_at IS NULL";
-    conn.execute(sql, &[&device.to_string(), &below, &now]).await
+    conn.execute(sql, &[&device, &below, &now]).await
 }
 
 /// Moves the time of the last page forward, never back.

@@ -17,6 +17,7 @@ impl FromRow for Incident {
             note: row.get("note")?,
             sessions_ended: row.get("sessions_ended")?,
             devices: row.get("devices")?,
+            epoch: row.get("epoch")?,
             opened_at: row.get("opened_at")?,
             closed_at: row.get("closed_at")?,
             closed_by: row.get("closed_by")?,
@@ -27,8 +28,8 @@ impl FromRow for Incident {
 /// Opens an incident.
 pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<(), StoreError> {
     let sql = "INSERT INTO incidents (incident_id, target_kind, target_id, opened_by, reason, note, sessions_ended,
-                                      devices, opened_at, closed_at, closed_by)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                                      devices, epoch, opened_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     conn.execute(
         sql,
         &[
@@ -40,9 +41,8 @@ pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<(), StoreErr
             &incident.note,
             &incident.sessions_ended,
             &incident.devices,
+            &incident.epoch,
             &incident.opened_at,
-            &incident.closed_at,
-            &incident.closed_by,
         ],
     )
     .await
@@ -58,6 +58,24 @@ pub async fn find(conn: &mut Conn, id: &IncidentId) -> Result<Option<Incident>, 
 pub async fn find_open(conn: &mut Conn, customer: &CustomerId) -> Result<Option<Incident>, StoreError> {
     let sql = "SELECT * FROM incidents WHERE target_id = $1 AND target_kind = 'customer' AND closed_at IS NULL";
     conn.fetch_optional(sql, &[&customer.as_str()]).await
+}
+
+/// The last incident about a target.
+pub async fn find_last(conn: &mut Conn, kind: &str, id: &str) -> Result<Option<Incident>, StoreError> {
+    let sql = "SELECT * FROM incidents WHERE target_kind = $1 AND target_id = $2 ORDER BY opened_at DESC LIMIT 1";
+    conn.fetch_optional(sql, &[&kind, &id]).await
+}
+
+/// Incidents whose sessions have not been marked ended yet, oldest first.
+pub async fn list_unswept(conn: &mut Conn, limit: i64) -> Result<Vec<Incident>, StoreError> {
+    let sql = "SELECT * FROM incidents WHERE swept_at IS NULL ORDER BY opened_at LIMIT $1";
+    conn.fetch_all(sql, &[&limit]).await
+}
+
+/// Notes that an incident's sessions have been marked ended.
+pub async fn mark_swept(conn: &mut Conn, id: &IncidentId, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE incidents SET swept_at = $2 WHERE incident_id = $1";
+    conn.execute(sql, &[&id.as_str(), &now]).await.map(|_| ())
 }
 
 /// How an incident is closed.

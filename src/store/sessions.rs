@@ -235,25 +235,28 @@ pub async fn count_everyone(conn: &mut Conn, below: i64, now: Timestamp) -> Resu
     Ok(conn.fetch_optional(sql, &[&below, &now]).await?.unwrap_or_default())
 }
 
-/// Marks as ended what a subject's raised epoch has killed already.
-pub async fn sweep_subject(conn: &mut Conn, subject: &str, below: i64, now: Timestamp) -> Result<u64, StoreError> {
-    let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'lockdown'
-               WHERE subject_id = $1 AND subject_epoch < $2 AND ended_at IS NULL";
-    conn.execute(sql, &[&subject, &below, &now]).await
+/// Marks as ended up to `limit` sessions that a subject's raised epoch has killed already.
+pub async fn sweep_subject(conn: &mut Conn, subject: &str, below: i64, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'lockdown' WHERE session_id IN
+               (SELECT session_id FROM sessions
+                WHERE subject_id = $1 AND subject_epoch < $2 AND ended_at IS NULL LIMIT $4)";
+    conn.execute(sql, &[&subject, &below, &now, &limit]).await
 }
 
-/// Marks as ended what a device's raised epoch has killed already.
-pub async fn sweep_device(conn: &mut Conn, device: Uuid, below: i64, now: Timestamp) -> Result<u64, StoreError> {
-    let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'device_revoked'
-               WHERE device_id = $1 AND device_epoch < $2 AND ended_at IS NULL";
-    conn.execute(sql, &[&device.to_string(), &below, &now]).await
+/// Marks as ended up to `limit` sessions that a device's raised epoch has killed already.
+pub async fn sweep_device(conn: &mut Conn, device: &str, below: i64, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'device_revoked' WHERE session_id IN
+               (SELECT session_id FROM sessions
+                WHERE device_id = $1 AND device_epoch < $2 AND ended_at IS NULL LIMIT $4)";
+    conn.execute(sql, &[&device, &below, &now, &limit]).await
 }
 
-/// Marks as ended what a client's raised epoch has killed already.
-pub async fn sweep_client(conn: &mut Conn, client: &str, below: i64, now: Timestamp) -> Result<u64, StoreError> {
-    let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'client_revoked'
-               WHERE client_id = $1 AND client_epoch < $2 AND ended_at IS NULL";
-    conn.execute(sql, &[&client, &below, &now]).await
+/// Marks as ended up to `limit` sessions that a client's raised epoch has killed already.
+pub async fn sweep_client(conn: &mut Conn, client: &str, below: i64, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'client_revoked' WHERE session_id IN
+               (SELECT session_id FROM sessions
+                WHERE client_id = $1 AND client_epoch < $2 AND ended_at IS NULL LIMIT $4)";
+    conn.execute(sql, &[&client, &below, &now, &limit]).await
 }
 
 /// Moves the time of the last request forward, never back.

@@ -1,0 +1,132 @@
+//! WHAT RECURS: flushing what was seen, marking as ended what is dead already, dropping what nobody needs. Every job is
+//! batched, safe to repeat and safe to lose; no promise rests on one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::app::App;
+use crate::model::actor::{Actor, Who};
+use crate::model::audit::Action;
+use crate::model::incident::Incident;
+use crate::service::audit::{Told, record};
+use crate::store::{StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions};
+
+/// Rows touched in one transaction.
+const BATCH: i64 = 500;
+
+/// Runs all jobs until the task is dropped. Failures are logged and tried again at the next turn.
+pub async fn run(app: Arc<App>) {
+    let mut seen = every(Duration::from_secs(5));
+    let mut sweep = every(Duration::from_secs(1));
+    let mut tidy = every(Duration::from_secs(60));
+    loop {
+        let (name, done) = tokio::select! {
+            _ = seen.tick() => ("flush_seen", flush_seen(&app).await),
+            _ = sweep.tick() => ("sweep", sweep_incidents(&app).await),
+            _ = tidy.tick() => ("tidy", tidy_up(&app).await),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, job = name, "a job failed and will be tried again");
+        }
+    }
+}
+
+/// Once more at a clean stop, so that nothing seen is lost.
+pub async fn finish(app: &App) {
+    if let Err(error) = flush_seen(app).await {
+        tracing::warn!(%error, "what was seen last could not be stored");
+    }
+    if let Err(error) = count_tokens(app).await {
+        tracing::warn!(%error, "the last token counts could not be stored");
+    }
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Writes when sessions, devices and browser sessions were last used.
+pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
+    let (seen, pages) = (app.activity.take(), app.activity.take_pages());
+    for batch in seen.chunks(200) {
+        let mut tx = app.db.begin().await?;
+        for (session_id, seen) in batch {
+            sessions::touch(&mut tx, *session_id, seen.at).await?;
+            if let Some(device) = seen.device_id {
+                devices::touch(&mut tx, device, seen.at, seen.address.as_deref()).await?;
+            }
+        }
+        tx.commit().await?;
+    }
+    for batch in pages.chunks(200) {
+        let mut tx = app.db.begin().await?;
+        for (id, at) in batch {
+            browser_sessions::touch(&mut tx, *id, *at).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Marks as ended, batch by batch, what an incident's raised epoch killed at once.
+pub async fn sweep_incidents(app: &App) -> Result<(), StoreError> {
+    let unswept = incidents::list_unswept(&mut app.db.read().await?, 20).await?;
+    for incident in unswept {
+        while sweep_batch(app, &incident).await? {
+            tokio::task::yield_now().await;
+        }
+        let mut tx = app.db.begin().await?;
+        incidents::mark_swept(&mut tx, &incident.incident_id, app.clock.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// One batch; true while there may be more.
+async fn sweep_batch(app: &App, incident: &Incident) -> Result<bool, StoreError> {
+    let (id, below, now) = (incident.target_id.as_str(), incident.epoch, app.clock.now());
+    let mut tx = app.db.begin().await?;
+    let swept = match incident.target_kind.as_str() {
+        "customer" => {
+            browser_sessions::sweep_customer(&mut tx, id, below, now).await?;
+            sessions::sweep_subject(&mut tx, id, below, now, BATCH).await?
+        }
+        "device" => {
+            browser_sessions::sweep_device(&mut tx, id, below, now).await?;
+            sessions::sweep_device(&mut tx, id, below, now, BATCH).await?
+        }
+        "client" => sessions::sweep_client(&mut tx, id, below, now, BATCH).await?,
+        // Everybody's rows run out by themselves; marking them all would help nobody.
+        _ => 0,
+    };
+    tx.commit().await?;
+    Ok(i64::try_from(swept).unwrap_or(0) == BATCH)
+}
+
+/// Drops sign-ins that were given up and single revocations of tokens that ran out; writes down token counts.
+async fn tidy_up(app: &App) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    logins::delete_expired(&mut tx, now, BATCH).await?;
+    revoked_tokens::delete_expired(&mut tx, now, BATCH).await?;
+    tx.commit().await?;
+    count_tokens(app).await
+}
+
+async fn count_tokens(app: &App) -> Result<(), StoreError> {
+    let counts = app.activity.take_tokens();
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let actor = Actor { who: Who::System, address: None, agent: None, request_id: "jobs".to_owned() };
+    let mut tx = app.db.begin().await?;
+    for (client_id, count) in counts {
+        let told = Told::done(Action::TokenIssue, "client", client_id).because(format!("{count} tokens"));
+        record(app, &mut tx, &actor, told).await?;
+    }
+    tx.commit().await
+}

@@ -1,0 +1,80 @@
+//! Proving a client at the direct endpoints (OAuth 2.1 §2.4). Unknown client, wrong secret, wrong method and disabled
+//! client are one answer, after the same work.
+
+use super::audit::{Told, record_alone};
+use super::Fault;
+use crate::app::App;
+use crate::limits::{Rule, Wait, address_key};
+use crate::model::actor::Actor;
+use crate::model::audit::Action;
+use crate::model::client::AuthMethod;
+use crate::secret::client_secret;
+use crate::secret::text::SecretText;
+use crate::store::clients::{self, KnownClient};
+
+/// What a client sent to prove itself.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// Nothing at all.
+    Nothing,
+    /// Its name alone: a public client.
+    Name(String),
+    /// Name and secret in the `Authorization` header.
+    Basic(String, SecretText),
+    /// Name and secret in the body.
+    Post(String, SecretText),
+}
+
+/// The client is proven, or not.
+#[derive(Debug)]
+pub enum Proof {
+    /// Proven, with the epochs read in the same statement.
+    Proven(Box<KnownClient>),
+    /// `invalid_client`.
+    Refused,
+    /// Too many failures from this address or for this client.
+    TooMany(Wait),
+}
+
+/// Proves a client, or says no.
+pub async fn prove(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof, Fault> {
+    let id = match sent {
+        Credentials::Nothing => return Ok(Proof::Refused),
+        Credentials::Name(id) | Credentials::Basic(id, _) | Credentials::Post(id, _) => id,
+    };
+    let known = clients::find_known(&mut app.db.read().await?, id).await?;
+    let secrets = known.as_ref().map_or(&[][..], |known| &known.secrets);
+    let secret_fits = match sent {
+        Credentials::Nothing | Credentials::Name(_) => true,
+        Credentials::Basic(_, secret) | Credentials::Post(_, secret) => client_secret::matches(secret.expose(), secrets),
+    };
+    match known {
+        Some(known) if secret_fits && may_enter(&known, sent) => Ok(Proof::Proven(Box::new(known))),
+        Some(_) | None => refuse(app, actor, id).await,
+    }
+}
+
+fn may_enter(known: &KnownClient, sent: &Credentials) -> bool {
+    let method_fits = match sent {
+        Credentials::Nothing => false,
+        Credentials::Name(_) => known.client.auth_method == AuthMethod::None,
+        Credentials::Basic(..) => known.client.auth_method == AuthMethod::ClientSecretBasic,
+        Credentials::Post(..) => known.client.auth_method == AuthMethod::ClientSecretPost,
+    };
+    method_fits && known.client.disabled_at.is_none()
+}
+
+async fn refuse(app: &App, actor: &Actor, id: &str) -> Result<Proof, Fault> {
+    let now = app.clock.now();
+    let from = actor.address.map(address_key).unwrap_or_default();
+    let allowed = app
+        .limits
+        .take(Rule::FailedClientAuthPerAddress, &from, now)
+        .and_then(|()| app.limits.take(Rule::FailedClientAuthPerClient, id, now));
+    if let Err(wait) = allowed {
+        return Ok(Proof::TooMany(wait));
+    }
+    let claimed: String = id.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    record_alone(app, actor, Told::refused(Action::ClientAuthentication, "client", claimed)).await?;
+    Ok(Proof::Refused)
+}

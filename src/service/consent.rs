@@ -1,0 +1,135 @@
+//! What comes after the sign-in page: going on to consent or the code, and the answer given on the consent page.
+
+use super::authorize::{Step, answer, refused};
+use super::code::{self, Allowed};
+use super::Fault;
+use super::audit::{Told, record};
+use crate::app::App;
+use crate::model::actor::{Actor, Who};
+use crate::model::audit::Action;
+use crate::model::client::Client;
+use crate::model::login::{AuthorizationRequest, BrowserSession, Login};
+use crate::model::scope::Scope;
+use crate::store::{clients, consents, logins};
+
+/// What the consent page shows.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who asks.
+    pub client: Client,
+    /// For what.
+    pub scope: Scope,
+    /// Where it may be used.
+    pub resources: Vec<String>,
+    /// For how long at most, days.
+    pub days: i64,
+}
+
+/// Where a person who just signed in goes.
+#[derive(Debug)]
+pub enum After {
+    /// To their account page: no application asked.
+    Account,
+    /// To the consent page.
+    Consent,
+    /// Back to the application.
+    Redirect(String),
+    /// To the beginning: something was taken back meanwhile.
+    Stale,
+}
+
+/// What consent a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// None: one in force covers it.
+    Nothing,
+    /// Ours: written without asking.
+    Write,
+    /// The person must be asked.
+    Page,
+}
+
+/// Whether the person must be asked: third-party clients, unless an earlier consent covers scope and resources.
+pub(super) async fn need(
+    app: &App,
+    client: &Client,
+    request: &AuthorizationRequest,
+    browser: &BrowserSession,
+) -> Result<Need, Fault> {
+    let found = consents::find(&mut app.db.read().await?, &browser.customer_id, &request.client_id).await?;
+    let in_force = found.is_some_and(|consent| {
+        let covers = request.resources.iter().all(|resource| consent.resources.contains(resource));
+        consent.withdrawn_at.is_none() && request.scope.is_within(&consent.scope) && covers
+    });
+    Ok(match (client.first_party, in_force) {
+        (true, true) => Need::Nothing,
+        (true, false) => Need::Write,
+        (false, true) if !request.fresh_consent => Need::Nothing,
+        (false, _) => Need::Page,
+    })
+}
+
+/// After a sign-in: the code, or the consent page.
+pub async fn after_sign_in(app: &App, actor: &Actor, login: &Login, browser: &BrowserSession) -> Result<After, Fault> {
+    let Some(request) = &login.request else { return Ok(After::Account) };
+    let mut conn = app.db.read().await?;
+    let client = clients::find(&mut conn, request.client_id.as_str()).await?;
+    let Some(client) = client.filter(|client| client.disabled_at.is_none()) else { return Ok(After::Stale) };
+    drop(conn);
+    let need = need(app, &client, request, browser).await?;
+    if need == Need::Page {
+        return Ok(After::Consent);
+    }
+    let gives_consent = need == Need::Write;
+    let allowed = Allowed { login, request, browser, scope: &request.scope, gives_consent, is_stored: true };
+    Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(|code| code.expose())))
+}
+
+/// What the consent page of a sign-in in progress asks; `None` if it is not this browser's.
+pub async fn question(app: &App, login: &Login, browser: &BrowserSession) -> Result<Option<Question>, Fault> {
+    let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(None) };
+    let found = clients::find(&mut app.db.read().await?, request.client_id.as_str()).await?;
+    Ok(found.filter(|client| client.disabled_at.is_none()).map(|client| Question {
+        client,
+        scope: request.scope.clone(),
+        resources: request.resources.clone(),
+        days: app.settings.lifetimes.session.num_days(),
+    }))
+}
+
+/// The person says yes.
+pub async fn approve(app: &App, actor: &Actor, login: &Login, browser: &BrowserSession) -> Result<After, Fault> {
+    let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(After::Stale) };
+    let allowed =
+        Allowed { login, request, browser, scope: &request.scope, gives_consent: true, is_stored: true };
+    Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(|code| code.expose())))
+}
+
+/// The person says no: the client is told, and nothing is given.
+pub async fn deny(app: &App, actor: &Actor, login: &Login, browser: &BrowserSession) -> Result<After, Fault> {
+    let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(After::Stale) };
+    let mut tx = app.db.begin().await?;
+    if !logins::finish(&mut tx, login.login_id).await? {
+        return Ok(After::Stale);
+    }
+    let told = Told::refused(Action::Consent, "client", &request.client_id).of(&browser.customer_id);
+    record(app, &mut tx, &actor.as_who(Who::Customer(browser.customer_id.clone())), told).await?;
+    tx.commit().await?;
+    match refused(app, request, "access_denied") {
+        Step::Redirect(to) => Ok(After::Redirect(to)),
+        Step::Refuse(_) | Step::SignIn(_) | Step::Consent(_) => Ok(After::Stale),
+    }
+}
+
+fn is_of(login: &Login, browser: &BrowserSession) -> bool {
+    login.browser_session_id == Some(browser.browser_session_id)
+}
+
+fn to_client(app: &App, login: &Login, code: Option<&str>) -> After {
+    match (code, &login.request) {
+        (Some(code), Some(request)) => {
+            After::Redirect(answer(app, &request.redirect_uri, request.state.as_deref(), ("code", code)))
+        }
+        (_, _) => After::Stale,
+    }
+}

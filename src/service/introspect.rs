@@ -1,0 +1,154 @@
+//! Introspection (RFC 7662): is this token good, for this caller, now? The plain variant: every check reads the truth.
+//! No audit row, no write: what was seen is gathered in memory.
+
+use serde::Serialize;
+
+use super::Fault;
+use crate::activity::Seen;
+use crate::app::App;
+use crate::clock::{Timestamp, unix_seconds};
+use crate::limits::{Rule, Wait};
+use crate::model::client::Client;
+use crate::model::epoch::Level;
+use crate::model::session::{Record, Session, Shape};
+use crate::policy::introspection::{may_introspect, may_see, told_scope};
+use crate::policy::verdict::{Verdict, judge};
+use crate::secret::seal::{Kind, Reference};
+use crate::store::sessions;
+
+/// What is said of a good token (RFC 7662 §2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Active {
+    active: bool,
+    scope: String,
+    client_id: String,
+    sub: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aud: Vec<String>,
+    iss: String,
+    exp: u32,
+    iat: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u32>,
+    sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    restrictions: Vec<&'static str>,
+}
+
+/// The answer to a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Good.
+    Active(Box<Active>),
+    /// Not good, for whatever reason.
+    Inactive,
+    /// The caller may not ask.
+    Forbidden,
+    /// The caller sends too many texts that are not tokens.
+    TooMany(Wait),
+}
+
+/// Checks a token for a proven caller.
+pub async fn check(app: &App, caller: &Client, token: &str) -> Result<Answer, Fault> {
+    if !may_introspect(caller) {
+        return Ok(Answer::Forbidden);
+    }
+    let Some((kind, reference)) = app.secrets.sealer.open_any(token) else {
+        return Ok(not_a_token(app, caller));
+    };
+    let is_refresh = match kind {
+        Kind::Access => false,
+        Kind::Refresh => true,
+        Kind::Code | Kind::PushedRequest | Kind::ApiKey | Kind::BrowserSession => return Ok(Answer::Inactive),
+        Kind::StaffSession | Kind::Device | Kind::Login | Kind::EmailedLink => return Ok(Answer::Inactive),
+    };
+    let now = app.clock.now();
+    if reference.expires_at <= unix_seconds(now) {
+        return Ok(Answer::Inactive);
+    }
+    let serial = i64::try_from(reference.serial).unwrap_or(-1);
+    let record = sessions::find_record(&mut app.db.read().await?, reference.session, serial).await?;
+    let alive = record.and_then(|record| alive(app, &record, &reference, is_refresh, now).map(|level| (record, level)));
+    let Some((record, level)) = alive else { return Ok(Answer::Inactive) };
+    let session = &record.session;
+    let shape = if is_refresh { None } else { session.shapes.get(usize::from(reference.shape)) };
+    if !may_see(caller, session, shape, is_refresh) {
+        return Ok(Answer::Inactive);
+    }
+    app.activity.note(session.session_id, Seen { device_id: session.device_id, at: now, address: None });
+    Ok(Answer::Active(Box::new(answer(app, caller, session, &Told { reference, shape, level }))))
+}
+
+/// The restriction under which the token is good, or `None` if it is not.
+fn alive(app: &App, record: &Record, token: &Reference, is_refresh: bool, now: Timestamp) -> Option<Level> {
+    let session = &record.session;
+    let current = u64::try_from(session.generation).unwrap_or(0);
+    if is_refresh {
+        let idle = session.rotation.at + app.settings.lifetimes.session_idle <= now;
+        let plain = Record { token_revoked: false, ..record.clone() };
+        let verdict = judge(&plain, token.expires_at, None, now);
+        return match verdict {
+            Verdict::Alive(level) if token.serial == current && !idle => Some(level),
+            Verdict::Alive(_) | Verdict::Dead => None,
+        };
+    }
+    match judge(record, token.expires_at, Some(token.shape), now) {
+        Verdict::Alive(level) => Some(level),
+        Verdict::Dead => None,
+    }
+}
+
+/// What was found out about a good token.
+struct Told<'a> {
+    reference: Reference,
+    shape: Option<&'a Shape>,
+    level: Level,
+}
+
+fn answer(app: &App, caller: &Client, session: &Session, told: &Told<'_>) -> Active {
+    let scope = told.shape.map_or(&session.scope, |shape| &shape.scope);
+    let life = u32::try_from(app.settings.lifetimes.access.num_seconds()).unwrap_or(0);
+    let born = unix_seconds(session.created_at);
+    let minted = told.shape.map_or(born, |_| told.reference.expires_at.saturating_sub(life).max(born));
+    Active {
+        active: true,
+        scope: told_scope(caller, scope).to_string(),
+        client_id: session.client_id.to_string(),
+        sub: session.subject_id.clone(),
+        aud: told.shape.map_or(&session.resources, |shape| &shape.audience).clone(),
+        iss: app.settings.issuer.clone(),
+        exp: told.reference.expires_at,
+        iat: minted,
+        token_type: told.shape.map(|_| "Bearer"),
+        auth_time: session.auth_at.map(unix_seconds),
+        sid: session.session_id.to_string(),
+        device_id: session.device_id.map(|id| id.to_string()),
+        restrictions: restrictions(told.level),
+    }
+}
+
+/// `restrictions`: what the bank should not let the customer do for now.
+fn restrictions(level: Level) -> Vec<&'static str> {
+    match level {
+        Level::None | Level::Full => vec![],
+        Level::Payments => vec!["payments"],
+        Level::Write => vec!["payments", "write"],
+    }
+}
+
+/// A text that does not unseal cost no look-up; many of them are guessing.
+fn not_a_token(app: &App, caller: &Client) -> Answer {
+    let now = app.clock.now();
+    let id = caller.client_id.as_str();
+    if app.limits.take(Rule::GarbageAlarmPerCaller, id, now).is_err() {
+        tracing::warn!(client_id = id, action = "token_guessing", "many texts that are not tokens");
+    }
+    match app.limits.take(Rule::GarbageTokensPerCaller, id, now) {
+        Ok(()) => Answer::Inactive,
+        Err(wait) => Answer::TooMany(wait),
+    }
+}

@@ -1,0 +1,284 @@
+//! Signing in with a password. 1. limits; 2. one read of customer, lock flag, epochs and device; 3. the try is counted;
+//! 4. one argon2 run; 5. one transaction over device, browser session and audit, refused if an epoch moved meanwhile.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::Fault;
+use super::audit::{Told, record, record_alone};
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::limits::{Rule, Wait, address_key};
+use crate::model::actor::{Actor, Who};
+use crate::model::audit::Action;
+use crate::model::customer::fold;
+use crate::model::device::{Device, DeviceDetails};
+use crate::model::epoch::{Epochs, Level};
+use crate::model::ids::{ClientId, CustomerId};
+use crate::model::login::{BrowserSession, Login};
+use crate::policy::throttle::{Delay, delay_after};
+use crate::policy::verdict::epochs_current;
+use crate::policy::phone;
+use crate::secret::password::Verdict;
+use crate::secret::random;
+use crate::secret::text::SecretText;
+use crate::store::customers::{KnownDevice, Named, SignInPlace, SignInRead};
+use crate::store::devices::DeviceNames;
+use crate::store::{Conn, StoreError, browser_sessions, customers, devices, epochs, logins, throttles};
+
+/// What the form and the browser sent.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The sign-in in progress.
+    pub login: Login,
+    /// Customer id, e-mail address or telephone number, as typed.
+    pub username: String,
+    /// Password, as typed.
+    pub password: SecretText,
+    /// The id in the device cookie.
+    pub browser_id: Option<Uuid>,
+    /// An earlier browser session in the same browser, which ends.
+    pub replaces: Option<Uuid>,
+    /// What the browser says about itself.
+    pub browser: DeviceDetails,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum LoginOutcome {
+    /// Signed in: the new browser session, the new id of the sign-in in progress, the browser's id.
+    Welcome(Box<Welcome>),
+    /// Unknown name, wrong password, or no password: one answer.
+    Refused,
+    /// Right password, but locked or disabled.
+    Restricted,
+    /// Too many tries.
+    Wait(Wait),
+    /// Something was taken back meanwhile, or another request was quicker: begin again.
+    Stale,
+}
+
+/// Somebody who signed in.
+#[derive(Debug)]
+pub struct Welcome {
+    /// Their new browser session.
+    pub session: BrowserSession,
+    /// The sign-in in progress, under a new id.
+    pub login: Login,
+    /// The browser's id, for the device cookie.
+    pub browser_id: Uuid,
+}
+
+/// Signs in.
+pub async fn sign_in(app: &App, actor: &Actor, form: SignIn) -> Result<LoginOutcome, Fault> {
+    let from = actor.address.map(address_key).unwrap_or_default();
+    if let Err(wait) = app.limits.take(Rule::SignInPerAddress, &from, app.clock.now()) {
+        return Ok(LoginOutcome::Wait(wait));
+    }
+    let found = customers::find_for_sign_in(&mut app.db.read().await?, &named(app, &form), &place(&form)).await?;
+    let key = counter(app, &form, found.as_ref());
+    if let Some(wait) = count_try(app, &key, found.as_ref()).await? {
+        return Ok(LoginOutcome::Wait(wait));
+    }
+    let stored = found.as_ref().and_then(|read| read.password_hash.as_deref());
+    let verdict = app.secrets.hasher.verify(&form.password, stored).await?;
+    match (verdict, found) {
+        (Verdict::Wrong, found) => refuse(app, actor, found.as_ref()).await,
+        (Verdict::Right | Verdict::RightButOld, None) => Ok(LoginOutcome::Refused),
+        (Verdict::Right, Some(read)) => enter(app, actor, form, read, &key).await,
+        (Verdict::RightButOld, Some(read)) => {
+            upgrade_hash(app, &form, &read).await?;
+            enter(app, actor, form, read, &key).await
+        }
+    }
+}
+
+/// The words typed, as id, address and number.
+fn named(app: &App, form: &SignIn) -> Named {
+    let typed = form.username.trim();
+    let phone = phone::parse(typed, app.settings.phone_country.as_deref());
+    Named {
+        customer_id: typed.to_owned(),
+        email_folded: typed.contains('@').then(|| fold(typed)),
+        phone: phone.map(|phone| phone.as_str().to_owned()),
+    }
+}
+
+fn place(form: &SignIn) -> SignInPlace {
+    let request = form.login.request.as_ref();
+    SignInPlace {
+        browser_id: form.browser_id,
+        client_id: request.map(|r| r.client_id.to_string()),
+        app_device_id: request.and_then(|r| r.app_device_id.clone()),
+    }
+}
+
+/// Which counter a try belongs to: a device that signed in before has its own, so that strangers can't lock its owner
+/// out; everybody else shares the account's; unknown names have one too.
+fn counter(app: &App, form: &SignIn, found: Option<&SignInRead>) -> [u8; 32] {
+    match found {
+        Some(read) => match (read.by_browser, form.browser_id) {
+            (Some(_), Some(browser)) => {
+                app.secrets.pepper.keyed_hash("throttle device", &format!("{} {browser}", read.customer.customer_id))
+            }
+            (Some(_) | None, _) => app.secrets.pepper.keyed_hash("throttle account", read.customer.customer_id.as_str()),
+        },
+        None => app.secrets.pepper.keyed_hash("throttle unknown", &fold(form.username.trim())),
+    }
+}
+
+/// Counts the try before the password is looked at, so that parallel guesses count as many; `Some` if it may not go on.
+async fn count_try(app: &App, key: &[u8; 32], found: Option<&SignInRead>) -> Result<Option<Wait>, Fault> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let counter = throttles::count(&mut tx, key, found.map(|read| &read.customer.customer_id), now).await?;
+    if let Some(until) = counter.blocked_until.filter(|until| *until > now) {
+        return Ok(Some(Wait((until - now).to_std().unwrap_or_default())));
+    }
+    match delay_after(counter.failures) {
+        Delay::None => {}
+        Delay::Wait(delay) => throttles::block(&mut tx, key, now + delay).await?,
+        Delay::Disabled => throttles::block(&mut tx, key, now + TimeDelta::days(36_500)).await?,
+    }
+    tx.commit().await?;
+    Ok(None)
+}
+
+async fn refuse(app: &App, actor: &Actor, found: Option<&SignInRead>) -> Result<LoginOutcome, Fault> {
+    let told = match found {
+        Some(read) => {
+            let id = &read.customer.customer_id;
+            Told::refused(Action::SignIn, "customer", id).of(id).because("wrong password")
+        }
+        None => Told::refused(Action::SignIn, "customer", "unknown").because("unknown name"),
+    };
+    record_alone(app, actor, told).await?;
+    Ok(LoginOutcome::Refused)
+}
+
+/// The password was right. Locked and disabled customers read that they are; others get in.
+async fn enter(
+    app: &App,
+    actor: &Actor,
+    form: SignIn,
+    read: SignInRead,
+    key: &[u8; 32],
+) -> Result<LoginOutcome, Fault> {
+    let id = read.customer.customer_id.clone();
+    let actor = &actor.as_who(Who::Customer(id.clone()));
+    if read.level == Level::Full || read.customer.disabled_at.is_some() {
+        let told = Told::refused(Action::SignIn, "customer", &id).of(&id).because("restricted");
+        record_alone(app, actor, told).await?;
+        return Ok(LoginOutcome::Restricted);
+    }
+    let mut tx = app.db.begin().await?;
+    match enter_in(app, &mut tx, actor, &form, &read).await {
+        Ok(Some(welcome)) => {
+            throttles::reset(&mut tx, key).await?;
+            tx.commit().await?;
+            Ok(LoginOutcome::Welcome(Box::new(welcome)))
+        }
+        // Another sign-in of the same device was quicker by a moment.
+        Ok(None) | Err(StoreError::Taken) => Ok(LoginOutcome::Stale),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Device, browser session, sign-in in progress and audit; `None` if an epoch moved since the proof began.
+async fn enter_in(
+    app: &App,
+    tx: &mut Conn,
+    actor: &Actor,
+    form: &SignIn,
+    read: &SignInRead,
+) -> Result<Option<Welcome>, StoreError> {
+    let now = app.clock.now();
+    let browser_id = form.browser_id.unwrap_or_else(|| random::id(now));
+    let (device_id, device_epoch) = device(tx, actor, form, read, (browser_id, now)).await?;
+    let birth = Epochs { device: Some(device_epoch), ..read.epochs };
+    let of = epochs::Ancestors {
+        subject: Some(read.customer.customer_id.as_str()),
+        device: Some(device_id),
+        ..epochs::Ancestors::default()
+    };
+    if !epochs_current(&birth, &epochs::current(tx, of).await?) {
+        return Ok(None);
+    }
+    let session = BrowserSession {
+        browser_session_id: random::id(now),
+        customer_id: read.customer.customer_id.clone(),
+        device_id,
+        auth_at: now,
+        last_seen_at: now,
+        expires_at: now + app.settings.lifetimes.sign_in,
+        ended_at: None,
+        epochs: birth,
+    };
+    browser_sessions::insert(tx, &session).await?;
+    if let Some(earlier) = form.replaces {
+        browser_sessions::end(tx, earlier, "replaced", now).await?;
+    }
+    let next = random::id(now);
+    if !logins::advance(tx, form.login.login_id, next, session.browser_session_id).await? {
+        return Ok(None);
+    }
+    let id = &session.customer_id;
+    let told = Told::done(Action::SignIn, "browser_session", session.browser_session_id).of(id);
+    record(app, tx, actor, told.because(format!("device {device_id}"))).await?;
+    let login =
+        Login { login_id: next, browser_session_id: Some(session.browser_session_id), ..form.login.clone() };
+    Ok(Some(Welcome { session, login, browser_id }))
+}
+
+/// The device: the one the app named, else the browser's, else a new one. With its epoch as read when the proof began.
+async fn device(
+    tx: &mut Conn,
+    actor: &Actor,
+    form: &SignIn,
+    read: &SignInRead,
+    (browser_id, now): (Uuid, Timestamp),
+) -> Result<(Uuid, i64), StoreError> {
+    let request = form.login.request.as_ref();
+    let app_device_id = request.and_then(|r| r.app_device_id.clone());
+    let known: Option<KnownDevice> = if app_device_id.is_some() { read.by_app } else { read.by_browser };
+    let client_id: Option<ClientId> = app_device_id.as_ref().and(request.map(|r| r.client_id.clone()));
+    let customer_id: CustomerId = read.customer.customer_id.clone();
+    let device = Device {
+        device_id: known.map_or_else(|| random::id(now), |device| device.device_id),
+        customer_id,
+        client_id,
+        details: told_by(form),
+        address: actor.address.map(|a| a.to_string()),
+        first_seen_at: now,
+        last_seen_at: now,
+        revoked_at: None,
+    };
+    if let Some(known) = known {
+        devices::refresh(tx, &device).await?;
+        return Ok((known.device_id, known.epoch));
+    }
+    // The cookie's device is only one per customer: an app's device takes the cookie's place if it is free.
+    let browser_id = read.by_browser.is_none().then_some(browser_id);
+    devices::insert(tx, &device, &DeviceNames { browser_id, app_device_id }).await?;
+    Ok((device.device_id, 1))
+}
+
+/// What the app told at authorize, with the browser's own words where it told nothing.
+fn told_by(form: &SignIn) -> DeviceDetails {
+    let app = form.login.request.as_ref().map(|r| r.device.clone()).unwrap_or_default();
+    let browser = form.browser.clone();
+    DeviceDetails {
+        language: app.language.or(browser.language),
+        user_agent: browser.user_agent,
+        ..app
+    }
+}
+
+/// An imported or older hash becomes ours. Losing a race here is harmless: the next sign-in does it.
+async fn upgrade_hash(app: &App, form: &SignIn, read: &SignInRead) -> Result<(), Fault> {
+    let new = app.secrets.hasher.hash(&form.password).await?;
+    let mut tx = app.db.begin().await?;
+    let id = &read.customer.customer_id;
+    customers::replace_password(&mut tx, id, read.password_hash.as_deref(), &new).await?;
+    Ok(tx.commit().await?)
+}

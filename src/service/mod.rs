@@ -1,0 +1,49 @@
+//! WHAT HAPPENS: one verb, one function, one transaction. Expected results are values; only what went wrong with the
+//! store, the hash pool or the keys is a [`Fault`].
+
+pub mod audit;
+pub mod authorize;
+pub mod bearer;
+pub mod client;
+pub mod client_auth;
+pub mod client_credentials;
+pub mod code;
+pub mod consent;
+pub mod customer;
+pub mod introspect;
+pub mod lockdown;
+pub mod login;
+pub mod pages;
+pub mod refresh;
+pub mod revoke;
+pub mod sessions;
+pub mod staff;
+pub mod taking_back;
+pub mod tokens;
+pub mod unlock;
+
+use crate::secret::password::HashError;
+use crate::store::StoreError;
+
+/// Something we rely on failed. The caller is told to come back; the log says what it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// All hash threads are busy and the queue is full.
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// A hash could not be made or read.
+    #[error("password hash: {0}")]
+    Hash(HashError),
+}
+
+impl From<HashError> for Fault {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Busy,
+            HashError::TooLong | HashError::Failed(_) => Self::Hash(error),
+        }
+    }
+}

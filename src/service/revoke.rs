@@ -1,0 +1,67 @@
+//! Token revocation by the client itself (RFC 7009). A refresh token takes its whole grant with it; an access token only
+//! itself. Done means stored, so that every check that starts now says no.
+
+use super::Fault;
+use super::audit::{Told, record, record_alone};
+use crate::app::App;
+use crate::clock::unix_seconds;
+use crate::model::actor::{Actor, Who};
+use crate::model::audit::Action;
+use crate::model::client::Client;
+use crate::model::session::Session;
+use crate::secret::seal::{Kind, Reference};
+use crate::store::{StoreError, revoked_tokens, sessions};
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is dead, or never was alive: one answer.
+    Done,
+    /// It belongs to another client and lives on.
+    NotYours,
+    /// It may live: the client must ask again.
+    Unconfirmed,
+}
+
+/// Takes back a token for the client it was given to.
+pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Result<Revoked, Fault> {
+    let opened = app.secrets.sealer.open_any(token);
+    let Some((kind @ (Kind::Access | Kind::Refresh), reference)) = opened else { return Ok(Revoked::Done) };
+    if reference.expires_at <= unix_seconds(app.clock.now()) {
+        return Ok(Revoked::Done);
+    }
+    let actor = &actor.as_who(Who::Client(client.client_id.clone()));
+    let Some(session) = sessions::find(&mut app.db.read().await?, reference.session).await? else {
+        return Ok(Revoked::Done);
+    };
+    if session.client_id != client.client_id {
+        let told = Told::alarm(Action::TokenRevoke, "session", session.session_id).of(&session.subject_id);
+        record_alone(app, actor, told.because("presented by another client")).await?;
+        return Ok(Revoked::NotYours);
+    }
+    match end(app, actor, &session, kind, reference).await {
+        Ok(()) => Ok(Revoked::Done),
+        Err(error) => {
+            tracing::error!(%error, session_id = %session.session_id, "a token revocation could not be stored");
+            Ok(Revoked::Unconfirmed)
+        }
+    }
+}
+
+async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let told = Told::done(Action::TokenRevoke, "session", session.session_id).of(&session.subject_id);
+    let (changed, told) = if kind == Kind::Refresh {
+        (sessions::end(&mut tx, session.session_id, "revoked_by_client", now).await?, told.because("whole grant"))
+    } else {
+        let serial = i64::try_from(token.serial).unwrap_or(i64::MAX);
+        let until = chrono::DateTime::from_timestamp(i64::from(token.expires_at), 0).unwrap_or(session.expires_at);
+        let changed = revoked_tokens::insert(&mut tx, session.session_id, serial, until).await?;
+        (changed, told.because(format!("access token of serial {serial}")))
+    };
+    if changed {
+        record(app, &mut tx, actor, told).await?;
+    }
+    tx.commit().await
+}

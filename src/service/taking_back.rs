@@ -1,0 +1,237 @@
+//! Taking back: one transaction raises an epoch or ends a session, opens the incident and writes the audit row; then the
+//! proof; then the receipt. The cost does not depend on how many tokens die. Safe to repeat: a second request gives the
+//! same incident, proven anew. What can't be proven is said.
+
+use super::audit::{Told, record};
+use crate::app::App;
+use crate::clock::Stopwatch;
+use crate::model::actor::Actor;
+use crate::model::audit::Action;
+use crate::model::epoch::EpochKind;
+use crate::model::ids::{ClientId, CustomerId, IncidentId};
+use crate::model::incident::{Incident, Reason, Receipt, Target};
+use crate::secret::{client_secret, random};
+use crate::store::idempotency::Used;
+use crate::store::sessions::Count;
+use crate::store::{Conn, StoreError, clients, customers, devices, epochs, idempotency, incidents, sessions};
+use uuid::Uuid;
+
+/// Nodes that answer checks from memory and must acknowledge. In the plain variant none does: the one that proves is this.
+const NODES: i64 = 1;
+
+/// What is to be taken back, and why.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What.
+    pub target: Target,
+    /// Why.
+    pub reason: Reason,
+    /// Free words.
+    pub note: Option<String>,
+    /// The caller's idempotency key, if one was sent.
+    pub key: Option<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Proven, or not.
+    Receipt(Receipt),
+    /// There is no such target.
+    NotFound,
+    /// The idempotency key was used for something else.
+    KeyReused,
+}
+
+/// What the transaction found.
+enum Step {
+    Stored(Box<Incident>),
+    NotFound,
+    KeyReused,
+}
+
+/// Takes back, and proves it.
+pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
+    let watch = app.clock.start();
+    let new = Incident {
+        incident_id: incident_number(),
+        target_kind: order.target.kind().to_owned(),
+        target_id: order.target.id(),
+        opened_by: actor.who.tag(),
+        reason: order.reason.as_str().to_owned(),
+        note: order.note.clone(),
+        sessions_ended: 0,
+        devices: 0,
+        epoch: 0,
+        opened_at: app.clock.now(),
+        closed_at: None,
+        closed_by: None,
+    };
+    let incident = new.incident_id.clone();
+    match store(app, actor, order, new).await {
+        Ok(Step::Stored(stored)) => Taken::Receipt(prove(app, &stored, watch).await),
+        Ok(Step::NotFound) => Taken::NotFound,
+        Ok(Step::KeyReused) => Taken::KeyReused,
+        Err(error) => {
+            tracing::error!(%error, %incident, "a revocation could not be stored");
+            Taken::Receipt(Receipt::Unconfirmed { incident, committed: false })
+        }
+    }
+}
+
+/// After the commit was acknowledged: in the plain variant every check that starts now reads it.
+async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
+    match app.db.durability().await {
+        Ok(durable) => Receipt::Confirmed {
+            incident: incident.incident_id.clone(),
+            durable,
+            sessions_ended: incident.sessions_ended,
+            devices: incident.devices,
+            nodes: NODES,
+            confirmed_in_ms: watch.elapsed_ms(),
+        },
+        Err(error) => {
+            tracing::error!(%error, incident = %incident.incident_id, "a stored revocation could not be proven");
+            Receipt::Unconfirmed { incident: incident.incident_id.clone(), committed: true }
+        }
+    }
+}
+
+async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<Step, StoreError> {
+    let mut tx = app.db.begin().await?;
+    let caller = actor.who.tag();
+    let digest = digest(order);
+    if let Some(used) = used_key(&mut tx, &caller, order).await? {
+        if used.digest != digest {
+            return Ok(Step::KeyReused);
+        }
+        let incident = incidents::find(&mut tx, &used.incident_id).await?;
+        return Ok(incident.map_or(Step::NotFound, |incident| Step::Stored(Box::new(incident))));
+    }
+    let Some(incident) = apply(&mut tx, order, new).await? else { return Ok(Step::NotFound) };
+    let told = Told::done(action(&order.target), order.target.kind(), order.target.id());
+    let told = told.because(format!("{}: {}", incident.incident_id, order.reason.as_str()));
+    let told = match owner(&mut tx, &order.target).await? {
+        Some(customer) => told.of(customer),
+        None => told,
+    };
+    record(app, &mut tx, actor, told).await?;
+    if let Some(key) = &order.key {
+        let used = Used { digest, incident_id: incident.incident_id.clone() };
+        idempotency::insert(&mut tx, (&caller, key), &used, app.clock.now()).await?;
+    }
+    tx.commit().await?;
+    Ok(Step::Stored(Box::new(incident)))
+}
+
+async fn used_key(tx: &mut Conn, caller: &str, order: &Order) -> Result<Option<Used>, StoreError> {
+    match &order.key {
+        Some(key) => idempotency::find(tx, caller, key).await,
+        None => Ok(None),
+    }
+}
+
+/// Raises, ends, counts, opens the incident; `None` if there is no such target. An open or earlier incident is kept.
+async fn apply(tx: &mut Conn, order: &Order, new: Incident) -> Result<Option<Incident>, StoreError> {
+    match &order.target {
+        Target::Customer(id) => customer(tx, id, new).await,
+        Target::Client(id) => client(tx, id, new).await,
+        Target::Everyone => everyone(tx, new).await,
+        Target::Device(id) => device(tx, *id, new).await,
+        Target::Session(id) => session(tx, *id, new).await,
+    }
+}
+
+async fn customer(tx: &mut Conn, id: &CustomerId, new: Incident) -> Result<Option<Incident>, StoreError> {
+    if customers::find(tx, id.as_str()).await?.is_none() {
+        return Ok(None);
+    }
+    if let Some(epoch) = epochs::lock(tx, id.as_str()).await? {
+        let count = sessions::count_subject(tx, id.as_str(), epoch, new.opened_at).await?;
+        return open(tx, new, epoch, count).await.map(Some);
+    }
+    match incidents::find_open(tx, id).await? {
+        Some(incident) => Ok(Some(incident)),
+        None => open(tx, new, 0, Count::default()).await.map(Some),
+    }
+}
+
+async fn client(tx: &mut Conn, id: &ClientId, new: Incident) -> Result<Option<Incident>, StoreError> {
+    if clients::find(tx, id.as_str()).await?.is_none() {
+        return Ok(None);
+    }
+    let Some(epoch) = epochs::raise(tx, EpochKind::Client, id.as_str()).await? else { return Ok(None) };
+    let count = sessions::count_client(tx, id.as_str(), epoch, new.opened_at).await?;
+    open(tx, new, epoch, count).await.map(Some)
+}
+
+async fn everyone(tx: &mut Conn, new: Incident) -> Result<Option<Incident>, StoreError> {
+    let Some(epoch) = epochs::raise(tx, EpochKind::Global, epochs::EVERYBODY).await? else { return Ok(None) };
+    let count = sessions::count_everyone(tx, epoch, new.opened_at).await?;
+    open(tx, new, epoch, count).await.map(Some)
+}
+
+async fn device(tx: &mut Conn, id: Uuid, new: Incident) -> Result<Option<Incident>, StoreError> {
+    let Some(found) = devices::find(tx, id).await? else { return Ok(None) };
+    if found.revoked_at.is_some() {
+        return again(tx, new).await.map(Some);
+    }
+    let Some(epoch) = epochs::raise(tx, EpochKind::Device, &id.to_string()).await? else { return Ok(None) };
+    let count = sessions::count_device(tx, id, epoch, new.opened_at).await?;
+    devices::revoke(tx, id, new.opened_at).await?;
+    open(tx, new, epoch, Count { devices: 1, ..count }).await.map(Some)
+}
+
+async fn session(tx: &mut Conn, id: Uuid, new: Incident) -> Result<Option<Incident>, StoreError> {
+    let Some(found) = sessions::find(tx, id).await? else { return Ok(None) };
+    if !sessions::end(tx, id, "revoked", new.opened_at).await? {
+        return again(tx, new).await.map(Some);
+    }
+    let count = Count { sessions: 1, devices: i64::from(found.device_id.is_some()) };
+    open(tx, new, 0, count).await.map(Some)
+}
+
+/// The target is dead already: the incident that did it, or a new one that ended nothing.
+async fn again(tx: &mut Conn, new: Incident) -> Result<Incident, StoreError> {
+    match incidents::find_last(tx, &new.target_kind, &new.target_id).await? {
+        Some(incident) => Ok(incident),
+        None => open(tx, new, 0, Count::default()).await,
+    }
+}
+
+async fn open(tx: &mut Conn, new: Incident, epoch: i64, count: Count) -> Result<Incident, StoreError> {
+    let incident = Incident { epoch, sessions_ended: count.sessions, devices: count.devices, ..new };
+    incidents::insert(tx, &incident).await?;
+    Ok(incident)
+}
+
+/// Whose account a target touches.
+async fn owner(tx: &mut Conn, target: &Target) -> Result<Option<String>, StoreError> {
+    Ok(match target {
+        Target::Customer(id) => Some(id.to_string()),
+        Target::Client(_) | Target::Everyone => None,
+        Target::Device(id) => devices::find(tx, *id).await?.map(|device| device.customer_id.to_string()),
+        Target::Session(id) => sessions::find(tx, *id).await?.map(|session| session.subject_id),
+    })
+}
+
+fn action(target: &Target) -> Action {
+    match target {
+        Target::Customer(_) => Action::Lockdown,
+        Target::Client(_) | Target::Everyone => Action::MassRevoke,
+        Target::Device(_) => Action::DeviceRevoke,
+        Target::Session(_) => Action::SessionRevoke,
+    }
+}
+
+fn digest(order: &Order) -> Vec<u8> {
+    let note = order.note.as_deref().unwrap_or_default();
+    let parts = [order.target.kind(), &order.target.id(), order.reason.as_str(), note];
+    client_secret::digest(&parts.join("\0")).to_vec()
+}
+
+/// `INC_` and ten letters without look-alikes: read out to callers.
+fn incident_number() -> IncidentId {
+    let text = format!("INC_{}", random::letters(10));
+    IncidentId::parse(&text).unwrap_or_else(|_| unreachable!("letters are id characters"))
+}

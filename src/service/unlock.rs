@@ -1,0 +1,83 @@
+//! Lifting a lockdown. Takes more than locking: an authorised role, and what was dead stays dead.
+
+use super::Fault;
+use super::audit::{Told, record};
+use crate::app::App;
+use crate::model::actor::{Actor, Who};
+use crate::model::audit::Action;
+use crate::model::ids::{CustomerId, IncidentId, StaffId};
+use crate::model::incident::Reason;
+use crate::policy::roles::{Deed, may};
+use crate::store::incidents::Closing;
+use crate::store::{Conn, StoreError, customers, epochs, incidents, staff};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose lockdown.
+    pub customer: CustomerId,
+    /// Why.
+    pub reason: Reason,
+    /// Free words.
+    pub note: Option<String>,
+    /// The member of staff who approved; a machine must name one.
+    pub approved_by: Option<StaffId>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlocked {
+    /// Lifted; the incident is closed.
+    Done(IncidentId),
+    /// There is no such customer.
+    NotFound,
+    /// They are not locked.
+    NotLocked,
+    /// The approver is unknown, disabled, or may not unlock.
+    NotApproved,
+}
+
+/// Lifts a lockdown. From a shell it is break-glass: done at once, and an alarm.
+pub async fn unlock(app: &App, actor: &Actor, request: &Request) -> Result<Unlocked, Fault> {
+    let mut tx = app.db.begin().await?;
+    if customers::find(&mut tx, request.customer.as_str()).await?.is_none() {
+        return Ok(Unlocked::NotFound);
+    }
+    if !is_approved(&mut tx, request, &actor.who).await? {
+        return Ok(Unlocked::NotApproved);
+    }
+    if !epochs::unlock(&mut tx, request.customer.as_str()).await? {
+        return Ok(Unlocked::NotLocked);
+    }
+    let Some(incident) = incidents::find_open(&mut tx, &request.customer).await? else { return Ok(Unlocked::NotLocked) };
+    let tag = actor.who.tag();
+    let closing = Closing {
+        by: &tag,
+        reason: request.reason.as_str(),
+        note: request.note.as_deref(),
+        approved_by: request.approved_by.as_ref().map(StaffId::as_str),
+        at: app.clock.now(),
+    };
+    incidents::close(&mut tx, &incident.incident_id, &closing).await?;
+    record(app, &mut tx, actor, told(actor, request, &incident.incident_id)).await?;
+    tx.commit().await?;
+    Ok(Unlocked::Done(incident.incident_id))
+}
+
+async fn is_approved(tx: &mut Conn, request: &Request, who: &Who) -> Result<bool, StoreError> {
+    let Some(approver) = &request.approved_by else { return Ok(matches!(who, Who::Shell(_))) };
+    let found = staff::find(tx, approver.as_str()).await?;
+    Ok(found.is_some_and(|staff| staff.disabled_at.is_none() && may(staff.role, Deed::Unlock)))
+}
+
+fn told(actor: &Actor, request: &Request, incident: &IncidentId) -> Told {
+    let id = request.customer.as_str();
+    let told = match actor.who {
+        Who::Shell(_) => Told::alarm(Action::Unlock, "customer", id),
+        Who::Anonymous | Who::Customer(_) | Who::Client(_) | Who::Staff(_) | Who::System => {
+            Told::done(Action::Unlock, "customer", id)
+        }
+    };
+    let approved = request.approved_by.as_ref().map(|by| format!(", approved by {by}")).unwrap_or_default();
+    told.of(id).because(format!("{incident}: {}{approved}", request.reason.as_str()))
+}

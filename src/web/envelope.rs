@@ -1,0 +1,192 @@
+//! What is true of every request and answer: an id in and out, one log line, security headers, the method as it was sent,
+//! plain http and foreign hosts turned away.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::uri::Origin;
+use rocket::http::{Header, Method, Status};
+use rocket::response::{Redirect, Responder};
+use rocket::{Data, Request, Response, Route, routes};
+
+use super::Shared;
+use super::error::OAuthError;
+use super::guard::info::{RequestInfo, is_secure};
+use crate::app::App;
+use crate::clock::Stopwatch;
+use crate::secret::random;
+
+/// The fairing.
+pub struct Envelope;
+
+/// Facts about a request that routing may change, kept as it arrived.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The method as sent: HEAD is routed as GET.
+    pub method: Method,
+    /// The id of the request: the caller's if it is harmless, else ours.
+    pub id: String,
+    path: String,
+    watch: Option<Stopwatch>,
+}
+
+impl Arrival {
+    /// The arrival of a request; made by the fairing.
+    pub fn of<'r>(request: &'r Request<'_>) -> &'r Self {
+        request.local_cache(|| Self {
+            method: request.method(),
+            id: random::letters(16),
+            path: request.uri().path().to_string(),
+            watch: None,
+        })
+    }
+}
+
+/// Paths of pages: plain http is sent on to https and the host must be ours. Everything else is an API.
+fn is_page(path: &str) -> bool {
+    let apis = ["/oauth/", "/.well-known/", "/api/", "/gateway/", "/health/", "/metrics"];
+    path == "/oauth/authorize" || !apis.iter().any(|start| path.starts_with(start))
+}
+
+#[rocket::async_trait]
+impl Fairing for Envelope {
+    fn info(&self) -> Info {
+        Info { name: "envelope", kind: Kind::Request | Kind::Response }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        undo_method_override(request, data).await;
+        let watch = app(request).map(|app| app.clock.start());
+        let arrival = Arrival {
+            method: request.method(),
+            id: given_id(request).unwrap_or_else(|| random::letters(16)),
+            path: request.uri().path().to_string(),
+            watch,
+        };
+        let path = arrival.path.clone();
+        request.local_cache(|| arrival);
+        if let Some(elsewhere) = turned_away(request, &path) {
+            request.set_method(Method::Get);
+            request.set_uri(elsewhere);
+        }
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        security_headers(request, response);
+        let arrival = Arrival::of(request);
+        response.set_header(Header::new("X-Request-Id", arrival.id.clone()));
+        log_line(request, arrival, response.status());
+    }
+}
+
+/// Rocket lets a form's first field `_method` change the method; nothing here wants that.
+async fn undo_method_override(request: &mut Request<'_>, data: &mut Data<'_>) {
+    let is_form = request.content_type().is_some_and(rocket::http::ContentType::is_form);
+    if is_form && request.method() != Method::Post && data.peek(8).await.starts_with(b"_method=") {
+        request.set_method(Method::Post);
+    }
+}
+
+fn app<'r>(request: &'r Request<'_>) -> Option<&'r App> {
+    request.rocket().state::<std::sync::Arc<App>>().map(AsRef::as_ref)
+}
+
+/// An id sent by a proxy or client: up to 64 letters, digits, `-`, `_`, `.`.
+fn given_id(request: &Request<'_>) -> Option<String> {
+    let sent = request.headers().get_one("X-Request-Id")?;
+    let harmless = sent.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    (harmless && (1..=64).contains(&sent.len())).then(|| sent.to_owned())
+}
+
+/// Where a request goes instead: plain http under an https issuer, or a page under a host that is not ours.
+fn turned_away(request: &Request<'_>, path: &str) -> Option<Origin<'static>> {
+    let app = app(request)?;
+    if path.starts_with("/health/") {
+        return None;
+    }
+    if app.settings.is_https() && !is_secure(request, app) {
+        return Some(if is_page(path) { rocket::uri!("/_turned_away/to_https") } else { rocket::uri!("/_turned_away/plain") });
+    }
+    let host = request.host().map(|host| host.domain().to_string().to_lowercase());
+    let known = host.is_some_and(|host| app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(&host)));
+    (is_page(path) && !known).then(|| rocket::uri!("/_turned_away/host"))
+}
+
+#[rocket::get("/_turned_away/plain")]
+fn plain() -> OAuthError {
+    OAuthError::invalid_request("Only https is served here")
+}
+
+#[rocket::get("/_turned_away/to_https")]
+fn to_https(app: &Shared) -> Redirect {
+    Redirect::permanent(app.settings.issuer.clone())
+}
+
+#[rocket::get("/_turned_away/host")]
+fn host() -> (Status, &'static str) {
+    (Status::MisdirectedRequest, "This host name is not served here.\n")
+}
+
+/// The routes that requests are turned away to.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![plain, to_https, host]
+}
+
+fn security_headers(request: &Request<'_>, response: &mut Response<'_>) {
+    let always = [
+        ("X-Content-Type-Options", "nosniff"),
+        ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
+        ("Referrer-Policy", "same-origin"),
+        ("X-Frame-Options", "DENY"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ];
+    for (name, value) in always {
+        response.set_header(Header::new(name, value));
+    }
+    if !response.headers().contains("Content-Security-Policy") {
+        let none = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+        response.set_header(Header::new("Content-Security-Policy", none));
+    }
+    if !response.headers().contains("Cache-Control") {
+        response.set_header(Header::new("Cache-Control", "no-store"));
+    }
+    if response.headers().contains("Access-Control-Allow-Origin") {
+        response.set_header(Header::new("Cross-Origin-Resource-Policy", "cross-origin"));
+        response.set_header(Header::new("Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate"));
+    }
+    response.remove_header("Server");
+    let text = response.content_type().filter(|t| t.top() == "text" && t.param("charset").is_none());
+    if let Some(text) = text {
+        response.set_header(Header::new("Content-Type", format!("{text}; charset=utf-8")));
+    }
+    let _ = request;
+}
+
+/// One line per request. The path without its query: what callers put there is not ours to keep.
+fn log_line(request: &Request<'_>, arrival: &Arrival, status: Status) {
+    let quiet = arrival.path.starts_with("/health/");
+    let address = app(request).map(|app| RequestInfo::address(request, app).map(|a| a.to_string()).unwrap_or_default());
+    let (ms, path) = (arrival.watch.map_or(0, |watch| watch.elapsed_ms()), harmless(&arrival.path));
+    let (method, id, status) = (arrival.method.as_str(), arrival.id.as_str(), status.code);
+    if quiet {
+        tracing::debug!(request_id = id, method, path, status, ms, address, "request");
+    } else {
+        tracing::info!(request_id = id, method, path, status, ms, address, "request");
+    }
+}
+
+/// A path as it is logged: whatever looks like one of our sealed texts is left out, and its length is bounded.
+fn harmless(path: &str) -> String {
+    let parts = path.split('/').map(|part| if part.len() > 80 { "..." } else { part });
+    parts.collect::<Vec<_>>().join("/").chars().take(200).collect()
+}
+
+/// An answer whose side effects must not happen on HEAD: the empty page instead.
+pub struct Empty;
+
+impl<'r> Responder<'r, 'static> for Empty {
+    fn respond_to(self, _request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        Response::build().status(Status::Ok).header(rocket::http::ContentType::HTML).ok()
+    }
+}

@@ -1,0 +1,134 @@
+//! Bodies: read whole, in time, as long as announced, of the one media type a route takes. Anything else has a status.
+
+use std::time::Duration;
+
+use rocket::data::{Data, FromData, Outcome, ToByteUnit};
+use rocket::http::{ContentType, Status};
+use rocket::tokio::time::timeout;
+use rocket::{Request, data};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::pairs::Pairs;
+
+/// Longest form.
+const FORM_BYTES: u64 = 32 * 1024;
+/// Longest JSON body.
+const JSON_BYTES: u64 = 64 * 1024;
+/// Longest wait for a body.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Parameters that must never come in a URL.
+const BODY_ONLY: [&str; 10] = [
+    "client_id", "client_secret", "client_assertion", "client_assertion_type", "token", "code", "code_verifier",
+    "refresh_token", "grant_type", "password",
+];
+
+/// A form of the direct endpoints and pages: `application/x-www-form-urlencoded`, UTF-8.
+#[derive(Debug)]
+pub struct Form(pub Pairs);
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+#[rocket::async_trait]
+impl<'r> FromData<'r> for Form {
+    type Error = &'static str;
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> data::Outcome<'r, Self> {
+        match read_form(request, data).await {
+            Ok(pairs) => Outcome::Success(Self(pairs)),
+            Err((status, why)) => Outcome::Error((status, why)),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r, T: DeserializeOwned + Send> FromData<'r> for Json<T> {
+    type Error = &'static str;
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> data::Outcome<'r, Self> {
+        match read_json(request, data).await {
+            Ok(value) => Outcome::Success(Self(value)),
+            Err((status, why)) => Outcome::Error((status, why)),
+        }
+    }
+}
+
+type Refused = (Status, &'static str);
+
+async fn read_form(request: &Request<'_>, data: Data<'_>) -> Result<Pairs, Refused> {
+    let is_form = |kind: &ContentType| kind.is_form();
+    let text = read(request, data, FORM_BYTES, is_form).await?;
+    let malformed = |why| (Status::BadRequest, why);
+    let body = Pairs::parse(&text).map_err(malformed)?;
+    let query = Pairs::parse(request.uri().query().map_or("", |q| q.as_str())).map_err(malformed)?;
+    if query.names().any(|name| body.has(name) || BODY_ONLY.contains(&name)) {
+        return Err(malformed("A parameter came in the URL"));
+    }
+    Ok(body)
+}
+
+async fn read_json<T: DeserializeOwned>(request: &Request<'_>, data: Data<'_>) -> Result<T, Refused> {
+    let is_json = |kind: &ContentType| kind.top() == "application" && kind.sub() == "json";
+    let text = read(request, data, JSON_BYTES, is_json).await?;
+    let malformed = |_| (Status::BadRequest, "The body is not the JSON expected");
+    let value: Value = serde_json::from_str(&text).map_err(malformed)?;
+    if has_control_character(&value) {
+        return Err((Status::BadRequest, "A text holds a control character"));
+    }
+    // Read anew from the text: a typed read refuses repeated members, a generic one keeps the last.
+    serde_json::from_str(&text).map_err(malformed)
+}
+
+fn has_control_character(value: &Value) -> bool {
+    let odd = |text: &str| text.chars().any(|c| c.is_control() && c != '\n');
+    match value {
+        Value::String(text) => odd(text),
+        Value::Array(items) => items.iter().any(has_control_character),
+        Value::Object(members) => members.iter().any(|(name, value)| odd(name) || has_control_character(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// The body as text: right type, announced length, within the limit, in time.
+async fn read(
+    request: &Request<'_>,
+    data: Data<'_>,
+    limit: u64,
+    is_right: fn(&ContentType) -> bool,
+) -> Result<String, Refused> {
+    let header = |name| request.headers().get_one(name);
+    let length = header("Content-Length").map(|text| text.trim().parse::<u64>());
+    let length = length.transpose().map_err(|_| (Status::BadRequest, "Bad Content-Length"))?;
+    if header("Transfer-Encoding").is_some() {
+        return Err((Status::LengthRequired, "The body needs a Content-Length"));
+    }
+    match request.content_type() {
+        None if length.unwrap_or(0) == 0 => return Ok(String::new()),
+        Some(kind) if is_right(kind) && is_utf8(kind) => {}
+        Some(_) | None => return Err((Status::UnsupportedMediaType, "Wrong media type")),
+    }
+    if length.is_some_and(|length| length > limit) {
+        return Err((Status::PayloadTooLarge, "The body is too large"));
+    }
+    let reading = data.open((limit + 1).bytes()).into_bytes();
+    let bytes = match timeout(PATIENCE, reading).await {
+        Ok(Ok(bytes)) => bytes.into_inner(),
+        Ok(Err(_)) => return Err((Status::BadRequest, "The body broke off")),
+        Err(_) => return Err((Status::RequestTimeout, "The body did not arrive in time")),
+    };
+    let got = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if got > limit {
+        return Err((Status::PayloadTooLarge, "The body is too large"));
+    }
+    if length.is_some_and(|length| length != got) {
+        return Err((Status::BadRequest, "The body broke off"));
+    }
+    String::from_utf8(bytes).map_err(|_| (Status::BadRequest, "The body is not UTF-8"))
+}
+
+fn is_utf8(kind: &ContentType) -> bool {
+    kind.param("charset").is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
+}

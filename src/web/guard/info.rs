@@ -1,0 +1,76 @@
+//! Where a request comes from. Forwarding headers count only from configured proxies.
+
+use std::net::IpAddr;
+
+use rocket::Request;
+use rocket::request::{FromRequest, Outcome};
+
+use crate::app::App;
+use crate::model::actor::{Actor, Who};
+use crate::model::device::{DeviceDetails, detail};
+use crate::web::envelope::Arrival;
+
+/// Address, program and id of a request.
+#[derive(Clone, Debug)]
+pub struct RequestInfo {
+    /// The request's actor, not yet known.
+    pub actor: Actor,
+    /// What the browser says about itself.
+    pub browser: DeviceDetails,
+    /// Whether the request was HEAD: nothing may happen.
+    pub is_head: bool,
+}
+
+impl RequestInfo {
+    /// The address a request comes from: the peer, or what a configured proxy says of it.
+    #[must_use]
+    pub fn address(request: &Request<'_>, app: &App) -> Option<IpAddr> {
+        let peer = request.remote()?.ip();
+        if !app.settings.trusts(peer) {
+            return Some(peer.to_canonical());
+        }
+        let chain: Vec<&str> = request.headers().get("X-Forwarded-For").flat_map(|line| line.split(',')).collect();
+        let mut nearest = peer;
+        for hop in chain.iter().rev() {
+            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+            nearest = address;
+            if !app.settings.trusts(address) {
+                break;
+            }
+        }
+        Some(nearest.to_canonical())
+    }
+}
+
+/// Whether a request came by TLS, here or at a configured proxy.
+#[must_use]
+pub fn is_secure(request: &Request<'_>, app: &App) -> bool {
+    if request.rocket().config().tls_enabled() {
+        return true;
+    }
+    let from_proxy = request.remote().is_some_and(|peer| app.settings.trusts(peer.ip()));
+    from_proxy && request.headers().get_one("X-Forwarded-Proto") == Some("https")
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for RequestInfo {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        let arrival = Arrival::of(request);
+        let header = |name| request.headers().get_one(name).and_then(detail);
+        let app = request.rocket().state::<std::sync::Arc<App>>();
+        let actor = Actor {
+            who: Who::Anonymous,
+            address: app.and_then(|app| Self::address(request, app)),
+            agent: header("User-Agent"),
+            request_id: arrival.id.clone(),
+        };
+        let browser = DeviceDetails {
+            user_agent: header("User-Agent"),
+            language: header("Accept-Language").map(|text| text.split(',').next().unwrap_or_default().to_owned()),
+            ..DeviceDetails::default()
+        };
+        Outcome::Success(Self { actor, browser, is_head: arrival.method == rocket::http::Method::Head })
+    }
+}

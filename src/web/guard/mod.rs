@@ -1,0 +1,9 @@
+//! Who may call, as types; and bytes turned into checked values, so that routes are short.
+
+pub mod bearer;
+pub mod body;
+pub mod cookies;
+pub mod credentials;
+pub mod info;
+pub mod pairs;
+pub mod same_origin;

@@ -1,0 +1,41 @@
+//! Every POST that changes something comes from our own pages: `Sec-Fetch-Site: same-origin`, or an `Origin` that is
+//! ours. A foreign one, or none of both, fails (before any anti-forgery token is looked at).
+
+use rocket::Request;
+use rocket::http::Status;
+use rocket::request::{FromRequest, Outcome};
+
+use crate::app::App;
+
+/// The request comes from our own page.
+#[derive(Clone, Copy, Debug)]
+pub struct SameOrigin;
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for SameOrigin {
+    type Error = &'static str;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        if is_own(request) { Outcome::Success(Self) } else { Outcome::Error((Status::Forbidden, "foreign origin")) }
+    }
+}
+
+fn is_own(request: &Request<'_>) -> bool {
+    let header = |name| request.headers().get_one(name);
+    let fetch_site = header("Sec-Fetch-Site").map(|site| site == "same-origin");
+    let origin = header("Origin").map(|origin| is_our_origin(request, origin));
+    match (fetch_site, origin) {
+        (None, None) => false,
+        (site, origin) => site.unwrap_or(true) && origin.unwrap_or(true),
+    }
+}
+
+/// The issuer's origin, or, under an http issuer on loopback, the same port under another loopback name we serve.
+fn is_our_origin(request: &Request<'_>, origin: &str) -> bool {
+    let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else { return false };
+    if origin == app.settings.issuer {
+        return true;
+    }
+    let host = request.host().map(|host| format!("http://{host}"));
+    !app.settings.is_https() && host.as_deref() == Some(origin)
+}
