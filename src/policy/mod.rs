@@ -1,1 +1,15 @@
 //! WHAT IS ALLOWED: pure functions, decided by their arguments alone.
+
+pub mod client_rules;
+pub mod introspection;
+pub mod password_rules;
+pub mod phone;
+pub mod pkce;
+pub mod redirect;
+pub mod refresh;
+pub mod resource;
+pub mod roles;
+pub mod scope;
+pub mod throttle;
+mod uri;
+pub mod verdict;

@@ -1,0 +1,93 @@
+//! The table of limits: what is counted, for whom, how often. Nothing else in the server knows a number.
+
+/// What is limited. Each rule counts on its own, so that a flood of one kind never uses up the allowance of another.
+///
+/// | rule | counted per | a minute |
+/// |---|---|---|
+/// | `sign_in` | address | 60 |
+/// | `authorize` | address | 300 |
+/// | `token` | client | 6,000 |
+/// | `token` | address | 12,000 |
+/// | `failed_client_authentication` | address | 120 |
+/// | `failed_client_authentication` | client | 600 |
+/// | `garbage_tokens` | caller | 1,000 |
+/// | `garbage_alarm` | caller | 50 |
+/// | `machine_read` | client | 600 |
+/// | `revoke` | client | 6,000 |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// Tries to sign in, from one address.
+    SignInPerAddress,
+    /// Authorization requests, from one address.
+    AuthorizePerAddress,
+    /// Token requests, by one client.
+    TokenPerClient,
+    /// Token requests, from one address.
+    TokenPerAddress,
+    /// Failed client authentications, from one address.
+    FailedClientAuthPerAddress,
+    /// Failed client authentications, in the name of one client.
+    FailedClientAuthPerClient,
+    /// Tokens that do not unseal, asked about by one caller: beyond it such tokens get 429, genuine ones never.
+    GarbageTokensPerCaller,
+    /// The same, until operators are told.
+    GarbageAlarmPerCaller,
+    /// Reads of the machine API, by one client.
+    MachineReadPerClient,
+    /// Revocations, by one client.
+    RevokePerClient,
+}
+
+impl Rule {
+    /// The whole table.
+    pub const ALL: [Self; 10] = [
+        Self::SignInPerAddress,
+        Self::AuthorizePerAddress,
+        Self::TokenPerClient,
+        Self::TokenPerAddress,
+        Self::FailedClientAuthPerAddress,
+        Self::FailedClientAuthPerClient,
+        Self::GarbageTokensPerCaller,
+        Self::GarbageAlarmPerCaller,
+        Self::MachineReadPerClient,
+        Self::RevokePerClient,
+    ];
+
+    /// The rule's name in audit rows and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SignInPerAddress => "sign_in_per_address",
+            Self::AuthorizePerAddress => "authorize_per_address",
+            Self::TokenPerClient => "token_per_client",
+            Self::TokenPerAddress => "token_per_address",
+            Self::FailedClientAuthPerAddress => "failed_client_authentication_per_address",
+            Self::FailedClientAuthPerClient => "failed_client_authentication_per_client",
+            Self::GarbageTokensPerCaller => "garbage_tokens_per_caller",
+            Self::GarbageAlarmPerCaller => "garbage_alarm_per_caller",
+            Self::MachineReadPerClient => "machine_read_per_client",
+            Self::RevokePerClient => "revoke_per_client",
+        }
+    }
+
+    /// How many a minute, over time.
+    #[must_use]
+    pub fn per_minute(self) -> u32 {
+        match self {
+            Self::SignInPerAddress => 60,
+            Self::AuthorizePerAddress => 300,
+            Self::TokenPerClient | Self::RevokePerClient => 6_000,
+            Self::TokenPerAddress => 12_000,
+            Self::FailedClientAuthPerAddress => 120,
+            Self::FailedClientAuthPerClient | Self::MachineReadPerClient => 600,
+            Self::GarbageTokensPerCaller => 1_000,
+            Self::GarbageAlarmPerCaller => 50,
+        }
+    }
+
+    /// How many at once, after a quiet minute: a whole minute's worth.
+    #[must_use]
+    pub fn burst(self) -> u32 {
+        self.per_minute()
+    }
+}
