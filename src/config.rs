@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use rocket::figment::value::Value;
-use rocket::figment::{Figment, Profile};
+use rocket::figment::{Figment, Profile, Provider};
 
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
 use crate::secret::text::SecretText;

@@ -1,8 +1,26 @@
 //! Rescind: an OAuth 2.1 authorization server whose tokens can be taken back at once.
+//!
+//! This file is the map. The walks, room by room:
+//! - **Introspection**: `web/resource/introspect` -> `service/introspect` (`secret/seal` opens the token, `store/sessions`
+//!   is the truth, `policy/verdict` judges) -> JSON.
+//! - **Sign-in and code**: `web/oauth/authorize` -> `service/authorize` -> `web/pages/login` -> `service/login` ->
+//!   `service/consent` -> `service/code` -> back to the client.
+//! - **Tokens**: `web/oauth/token` -> `service/code`, `service/refresh` or `service/client_credentials`.
+//! - **Lockdown**: `web/api/lockdown` or `cli/lockdown` -> `service/lockdown` -> `service/taking_back` -> a receipt.
+//!
+//! Imports go one way: `cli -> web -> service -> app -> {limits, activity} -> store -> model`; `service -> {policy, secret}`.
 
+pub mod activity;
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod jobs;
 pub mod limits;
+pub mod log;
 pub mod model;
 pub mod policy;
 pub mod secret;
+pub mod service;
 pub mod store;
+pub mod web;

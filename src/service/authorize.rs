@@ -12,7 +12,7 @@ use crate::model::actor::Actor;
 use crate::model::client::{Client, GrantType};
 use crate::model::device::DeviceDetails;
 use crate::model::epoch::Epochs;
-use crate::model::login::{AuthorizationRequest, BrowserSession, Login};
+use crate::model::login::{AuthorizationRequest, Login};
 use crate::policy::{pkce, redirect, resource, scope};
 use crate::secret::random;
 use crate::store::browser_sessions::BrowserRecord;

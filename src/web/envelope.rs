@@ -79,7 +79,7 @@ impl Fairing for Envelope {
 
 /// Rocket lets a form's first field `_method` change the method; nothing here wants that.
 async fn undo_method_override(request: &mut Request<'_>, data: &mut Data<'_>) {
-    let is_form = request.content_type().is_some_and(rocket::http::ContentType::is_form);
+    let is_form = request.content_type().is_some_and(|kind| kind.is_form());
     if is_form && request.method() != Method::Post && data.peek(8).await.starts_with(b"_method=") {
         request.set_method(Method::Post);
     }

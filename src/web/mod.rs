@@ -8,6 +8,7 @@ pub mod guard;
 pub mod missing;
 pub mod oauth;
 pub mod ops;
+pub mod page;
 pub mod pages;
 pub mod resource;
 

@@ -1,0 +1,101 @@
+//! The token endpoint (OAuth 2.1 §3.2): prove the client, then one of three grants.
+
+use rocket::http::{ContentType, Header};
+use rocket::response::Responder;
+use rocket::{Request, Response, post};
+use serde_json::json;
+
+use super::super::Shared;
+use super::cors::{Origin, Readable};
+use crate::app::App;
+use crate::limits::{Rule, address_key};
+use crate::model::client::GrantType;
+use crate::model::device::{DeviceDetails, detail};
+use crate::service::tokens::Tokens;
+use crate::service::{client_credentials, code, refresh};
+use crate::store::clients::KnownClient;
+use crate::web::error::OAuthError;
+use crate::web::guard::body::Form;
+use crate::web::guard::credentials::Authorization;
+use crate::web::guard::info::RequestInfo;
+use crate::web::guard::pairs::Pairs;
+
+impl<'r> Responder<'r, 'static> for Tokens {
+    fn respond_to(self, _request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let mut body = json!({
+            "access_token": self.access.expose(),
+            "token_type": "Bearer",
+            "expires_in": self.expires_in,
+            "scope": self.scope,
+        });
+        if let Some(refresh) = &self.refresh {
+            body["refresh_token"] = json!(refresh.expose());
+        }
+        let body = body.to_string();
+        Response::build()
+            .header(ContentType::JSON)
+            .header(Header::new("Cache-Control", "no-store"))
+            .header(Header::new("Pragma", "no-cache"))
+            .sized_body(body.len(), std::io::Cursor::new(body))
+            .ok()
+    }
+}
+
+#[post("/oauth/token", data = "<form>")]
+pub async fn token(
+    app: &Shared,
+    info: RequestInfo,
+    authorization: Authorization,
+    origin: Origin,
+    form: Form,
+) -> Result<Readable<Result<Tokens, OAuthError>>, OAuthError> {
+    let from = info.actor.address.map(address_key).unwrap_or_default();
+    let now = app.clock.now();
+    app.limits.take(Rule::TokenPerAddress, &from, now).map_err(|wait| OAuthError::too_many(&wait))?;
+    let known = authorization.client(app, &info, &form.0).await?;
+    let id = known.client.client_id.as_str();
+    app.limits.take(Rule::TokenPerClient, id, now).map_err(|wait| OAuthError::too_many(&wait))?;
+    Ok(Readable(grant(app, &info, &known, &form.0).await, origin.of(&known.client)))
+}
+
+async fn grant(app: &App, info: &RequestInfo, known: &KnownClient, form: &Pairs) -> Result<Tokens, OAuthError> {
+    let grant = form.get("grant_type").ok_or(OAuthError::invalid_request("grant_type is missing"))?;
+    let grant = GrantType::from_name(grant).ok_or_else(OAuthError::unsupported_grant_type)?;
+    if !known.client.may_use(grant) {
+        return Err(OAuthError::unauthorized_client());
+    }
+    let resources = form.all("resource");
+    match grant {
+        GrantType::AuthorizationCode => {
+            let asked = code::Asked {
+                code: form.get("code").ok_or(OAuthError::invalid_request("code is missing"))?,
+                verifier: form.get("code_verifier"),
+                redirect_uri: form.get("redirect_uri"),
+                device: device(form),
+            };
+            Ok(code::redeem(app, &info.actor, known, asked).await?)
+        }
+        GrantType::RefreshToken => {
+            let token = form.get("refresh_token").ok_or(OAuthError::invalid_request("refresh_token is missing"))?;
+            let asked = refresh::Asked { token, scope: form.get("scope"), resources: &resources };
+            Ok(refresh::refresh(app, &info.actor, known, asked).await?)
+        }
+        GrantType::ClientCredentials => {
+            Ok(client_credentials::issue(app, &info.actor, known, (form.get("scope"), &resources)).await?)
+        }
+    }
+}
+
+/// What an app tells about the device it runs on.
+fn device(form: &Pairs) -> DeviceDetails {
+    let told = |name| form.get(name).and_then(detail);
+    DeviceDetails {
+        name: told("device_name"),
+        model: told("device_model"),
+        os_version: told("os_version"),
+        app_version: told("app_version"),
+        timezone: told("timezone"),
+        language: told("language"),
+        user_agent: None,
+    }
+}

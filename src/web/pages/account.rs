@@ -1,0 +1,76 @@
+//! A person's own page: who is signed in here, and signing out.
+
+use askama::Template;
+use rocket::http::{CookieJar, Header};
+use rocket::response::Redirect;
+use rocket::{Responder, get, post};
+
+use super::super::Shared;
+use crate::service::pages;
+use crate::web::guard::body::Form;
+use crate::web::guard::cookies;
+use crate::web::guard::info::RequestInfo;
+use crate::web::guard::same_origin::SameOrigin;
+use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, notice};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    name: String,
+    customer_id: String,
+    csrf: String,
+}
+
+/// The account page, or the sign-in page.
+#[derive(Responder)]
+pub enum Answer {
+    /// The page.
+    Page(Box<Page>),
+    /// Sign in first.
+    Redirect(Box<Redirect>),
+}
+
+/// Signed out: the browser forgets what it kept.
+#[derive(Responder)]
+pub struct SignedOut {
+    inner: Redirect,
+    clear: Header<'static>,
+}
+
+#[get("/account")]
+pub async fn show(app: &Shared, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
+    let Some(record) = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await? else {
+        return Ok(Answer::Redirect(Box::new(Redirect::to("/login"))));
+    };
+    let session = record.session;
+    let page = AccountPage {
+        frame: Frame::new(app),
+        name: pages::customer_name(app, &session).await?,
+        customer_id: session.customer_id.to_string(),
+        csrf: csrf(app, &session.browser_session_id),
+    };
+    Ok(Answer::Page(Box::new(Page::render(&page.frame, &page)?)))
+}
+
+#[post("/account/sign-out", data = "<form>")]
+pub async fn sign_out(
+    app: &Shared,
+    _own: SameOrigin,
+    info: RequestInfo,
+    jar: &CookieJar<'_>,
+    form: Form,
+) -> Result<SignedOut, PageError> {
+    if let Some(record) = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await? {
+        check_csrf(app, &record.session.browser_session_id, form.0.get("csrf_token"))?;
+        pages::sign_out(app, &info.actor, &record.session).await?;
+    }
+    cookies::clear(jar, cookies::SESSION);
+    cookies::clear(jar, cookies::LOGIN);
+    Ok(SignedOut { inner: Redirect::to("/signed-out"), clear: Header::new("Clear-Site-Data", "\"cache\"") })
+}
+
+#[get("/signed-out")]
+pub fn signed_out(app: &Shared) -> Result<Page, PageError> {
+    notice(app, "You are signed out", "You can close this window.", Some(("/login", "Sign in again")))
+}

@@ -1,0 +1,29 @@
+//! The stylesheet and the icon.
+
+use rocket::get;
+use rocket::http::{ContentType, Header};
+use rocket::response::Responder;
+use rocket::{Request, Response};
+
+/// A file that may be kept: its address changes with every release.
+pub struct Asset(ContentType, &'static str);
+
+impl<'r> Responder<'r, 'static> for Asset {
+    fn respond_to(self, _request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        Response::build()
+            .header(self.0)
+            .header(Header::new("Cache-Control", "public, max-age=86400"))
+            .sized_body(self.1.len(), std::io::Cursor::new(self.1))
+            .ok()
+    }
+}
+
+#[get("/static/style.css")]
+pub fn style() -> Asset {
+    Asset(ContentType::CSS, include_str!("../../../static/style.css"))
+}
+
+#[get("/static/icon.svg")]
+pub fn icon() -> Asset {
+    Asset(ContentType::SVG, include_str!("../../../static/icon.svg"))
+}

@@ -1,0 +1,48 @@
+//! The introspection endpoint (RFC 7662). The caller is proven before the token is looked at.
+
+use rocket::http::{ContentType, Header};
+use rocket::response::Responder;
+use rocket::{Request, Response, post};
+
+use super::super::Shared;
+use crate::service::introspect::{Answer, check};
+use crate::web::error::OAuthError;
+use crate::web::guard::body::Form;
+use crate::web::guard::credentials::Authorization;
+use crate::web::guard::info::RequestInfo;
+
+/// The one body for every token that is not good.
+const INACTIVE: &str = "{\"active\":false}";
+
+/// A verdict, never cached.
+pub struct VerdictJson(String);
+
+impl<'r> Responder<'r, 'static> for VerdictJson {
+    fn respond_to(self, _request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        Response::build()
+            .header(ContentType::JSON)
+            .header(Header::new("Cache-Control", "no-store"))
+            .sized_body(self.0.len(), std::io::Cursor::new(self.0))
+            .ok()
+    }
+}
+
+#[post("/oauth/introspect", data = "<form>")]
+pub async fn introspect(
+    app: &Shared,
+    info: RequestInfo,
+    authorization: Authorization,
+    form: Form,
+) -> Result<VerdictJson, OAuthError> {
+    let known = authorization.client(app, &info, &form.0).await?;
+    if !known.client.has_secret() {
+        return Err(OAuthError::invalid_client(false));
+    }
+    let token = form.0.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
+    match check(app, &known.client, token).await? {
+        Answer::Active(active) => serde_json::to_string(&active).map(VerdictJson).map_err(|_| OAuthError::unavailable()),
+        Answer::Inactive => Ok(VerdictJson(INACTIVE.to_owned())),
+        Answer::Forbidden => Err(OAuthError::access_denied()),
+        Answer::TooMany(wait) => Err(OAuthError::too_many(&wait)),
+    }
+}

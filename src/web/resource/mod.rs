@@ -1,0 +1,11 @@
+//! For resource servers and gateways: introspection (RFC 7662).
+
+mod introspect;
+
+use rocket::{Route, routes};
+
+/// Everything mounted for resource servers.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    routes![introspect::introspect]
+}
