@@ -46,8 +46,23 @@ pub const SETTINGS: [(&str, &str, &str); 21] = [
 
 /// Keys of Rocket's own that may stand in Rocket.toml or in `ROCKET_*`.
 const ROCKET_KEYS: [&str; 17] = [
-    "address", "port", "workers", "max_blocking", "ident", "ip_header", "proxy_proto_header", "limits", "tls",
-    "temp_dir", "keep_alive", "shutdown", "log_level", "cli_colors", "secret_key", "profile", "config",
+    "address",
+    "port",
+    "workers",
+    "max_blocking",
+    "ident",
+    "ip_header",
+    "proxy_proto_header",
+    "limits",
+    "tls",
+    "temp_dir",
+    "keep_alive",
+    "shutdown",
+    "log_level",
+    "cli_colors",
+    "secret_key",
+    "profile",
+    "config",
 ];
 
 /// Why a start was refused: one line that names the setting.
@@ -220,6 +235,12 @@ impl Settings {
         SETTINGS.iter().zip(values).map(|((name, _, _), value)| (env_name(name), value)).collect()
     }
 
+    /// Whether the ring that seals tokens was given as a setting.
+    #[must_use]
+    pub fn has_given_key(&self) -> bool {
+        self.secrets.contains_key("secret_key")
+    }
+
     fn key_file(
         &self,
         name: &'static str,
@@ -292,7 +313,10 @@ impl Raw {
         let mut values = BTreeMap::new();
         for (key, value) in toml_table(figment)? {
             let name = known(&key).ok_or_else(|| ConfigError(format!("Rocket.toml: unknown setting rescind.{key}")))?;
-            values.insert(name, scalar(&value).ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?);
+            values.insert(
+                name,
+                scalar(&value).ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?,
+            );
         }
         for (key, value) in pairs {
             let Some(short) = key.strip_prefix("RESCIND_") else { continue };
@@ -347,9 +371,13 @@ impl Raw {
             hosts: hosts(&self.list("hosts"), &issuer),
             issuer,
             token_prefix,
-            trusted_proxies: proxies.ok_or_else(|| wrong("trusted_proxies", "must be addresses or networks by commas"))?,
+            trusted_proxies: proxies
+                .ok_or_else(|| wrong("trusted_proxies", "must be addresses or networks by commas"))?,
             name: self.text("name"),
-            time_zone: self.text("time_zone").parse().map_err(|_| wrong("time_zone", "must be a zone such as Africa/Nairobi"))?,
+            time_zone: self
+                .text("time_zone")
+                .parse()
+                .map_err(|_| wrong("time_zone", "must be a zone such as Africa/Nairobi"))?,
             phone_country,
             breached_passwords: self.optional("breached_passwords").map(PathBuf::from),
             lifetimes: self.lifetimes()?,
@@ -388,6 +416,15 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect()
 }
 
+/// The account a command runs under, for the audit trail.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the room the ban points to")]
+pub fn account() -> String {
+    let named = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
+    let harmless = |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
+    named.ok().filter(harmless).unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
+}
+
 fn rocket_figment(pairs: &[(String, String)]) -> Result<Figment, ConfigError> {
     for (name, _) in pairs {
         let Some(key) = name.strip_prefix("ROCKET_").map(str::to_lowercase) else { continue };
@@ -403,7 +440,11 @@ fn rocket_figment(pairs: &[(String, String)]) -> Result<Figment, ConfigError> {
         }
     }
     // A client can set any header: only `trusted_proxies` decides whose address counts.
-    Ok(figment.join(("address", "127.0.0.1")).merge(("ip_header", false)).merge(("ident", false)).merge(("log_level", "off")))
+    Ok(figment
+        .join(("address", "127.0.0.1"))
+        .merge(("ip_header", false))
+        .merge(("ident", false))
+        .merge(("log_level", "off")))
 }
 
 fn toml_table(figment: &Figment) -> Result<BTreeMap<String, Value>, ConfigError> {
@@ -423,7 +464,9 @@ fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.clone()),
         Value::Bool(_, flag) => Some(flag.to_string()),
-        Value::Num(_, number) => number.to_i128().map(|n| n.to_string()).or_else(|| number.to_u128().map(|n| n.to_string())),
+        Value::Num(_, number) => {
+            number.to_i128().map(|n| n.to_string()).or_else(|| number.to_u128().map(|n| n.to_string()))
+        }
         Value::Char(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
     }
 }
@@ -445,7 +488,8 @@ fn read_file(name: &str, path: &str) -> Result<String, ConfigError> {
 fn issuer(text: &str, rocket: &Figment) -> Result<String, ConfigError> {
     let name = env_name("issuer");
     if text.is_empty() {
-        let address: IpAddr = rocket.extract_inner("address").map_err(|e| ConfigError(format!("ROCKET_ADDRESS: {e}")))?;
+        let address: IpAddr =
+            rocket.extract_inner("address").map_err(|e| ConfigError(format!("ROCKET_ADDRESS: {e}")))?;
         let port: u16 = rocket.extract_inner("port").map_err(|e| ConfigError(format!("ROCKET_PORT: {e}")))?;
         let default = format!("http://localhost:{port}");
         let refused = ConfigError(format!("{name} must be set when the server is not bound to loopback"));
@@ -504,4 +548,14 @@ pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     writeln!(line).map_err(std::io::Error::other)?;
     file.write_all(line.as_bytes())?;
     file.sync_all()
+}
+
+/// Replaces a file only its owner can read, in one step.
+pub fn replace_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let next = path.with_extension("new");
+    if next.exists() {
+        fs::remove_file(&next)?;
+    }
+    write_private(&next, text)?;
+    fs::rename(&next, path)
 }

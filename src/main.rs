@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! argv in, exit code out: everything else is the library's.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rescind::cli::run()
+}

@@ -16,9 +16,7 @@ pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
-    BASE32_NOPAD
-        .decode_mut(text.to_ascii_uppercase().as_bytes(), &mut bytes)
-        .ok()?;
+    BASE32_NOPAD.decode_mut(text.to_ascii_uppercase().as_bytes(), &mut bytes).ok()?;
 
     Some(bytes)
 }
@@ -37,9 +35,7 @@ mod tests {
 
     #[test]
     fn only_one_spelling_is_read() {
-        for wrong in [
-            "MZXW6YQ", "mzxw6yr", "mzxw6y", "mzxw6yqa", "mzxw6yq=", "mzxw6y1", "mzxw6é", "",
-        ] {
+        for wrong in ["MZXW6YQ", "mzxw6yr", "mzxw6y", "mzxw6yqa", "mzxw6yq=", "mzxw6y1", "mzxw6é", ""] {
             assert_eq!(decode::<4>(wrong), None, "{wrong}");
         }
     }

@@ -22,11 +22,7 @@ impl Csrf {
     pub fn new(ring: &KeyRing) -> Self {
         Self {
             first: ring.first().derive64("csrf"),
-            others: ring
-                .others()
-                .iter()
-                .map(|key| key.derive64("csrf"))
-                .collect(),
+            others: ring.others().iter().map(|key| key.derive64("csrf")).collect(),
         }
     }
 
@@ -73,10 +69,7 @@ mod tests {
         let bytes: Vec<u8> = (0..64).collect();
         let ring = KeyRing::parse(&format!("7:{}", STANDARD.encode(bytes))).unwrap();
 
-        assert_eq!(
-            Csrf::new(&ring).token(&SESSION),
-            "davov4azcgpiyjleojfrw77b3kl5nfknravya2zgwmbetugdrika"
-        );
+        assert_eq!(Csrf::new(&ring).token(&SESSION), "davov4azcgpiyjleojfrw77b3kl5nfknravya2zgwmbetugdrika");
     }
 
     #[test]
@@ -94,13 +87,7 @@ mod tests {
         let csrf = Csrf::new(&KeyRing::generate());
         let token = csrf.token(&SESSION);
 
-        for wrong in [
-            "",
-            "é",
-            &token.to_uppercase(),
-            &token[1..],
-            &format!("{token}a"),
-        ] {
+        for wrong in ["", "é", &token.to_uppercase(), &token[1..], &format!("{token}a")] {
             assert!(!csrf.is_genuine(&SESSION, wrong), "{wrong}");
         }
     }

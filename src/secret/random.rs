@@ -9,10 +9,7 @@ use uuid::{Builder, Uuid};
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 fn fill(buffer: &mut [u8]) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that may draw"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may draw")]
     rand::rng().fill_bytes(buffer);
 }
 
@@ -43,10 +40,7 @@ pub fn letters(n: usize) -> String {
     let mut drawn = vec![0; n];
     fill(&mut drawn);
     // 32 divides 256: the low five bits of a uniform byte are uniform.
-    drawn
-        .iter()
-        .map(|byte| char::from(CROCKFORD[usize::from(byte & 31)]))
-        .collect()
+    drawn.iter().map(|byte| char::from(CROCKFORD[usize::from(byte & 31)])).collect()
 }
 
 /// A password to print once: five groups of five lower-case characters joined by `-`, 125 bits in 29 characters.
@@ -79,10 +73,7 @@ mod tests {
         let late = DateTime::from_timestamp_millis(1_800_000_000_001).unwrap();
 
         assert_eq!(id(early).get_version_num(), 7);
-        assert_eq!(
-            id(early).as_bytes()[..6],
-            1_800_000_000_000_u64.to_be_bytes()[2..]
-        );
+        assert_eq!(id(early).as_bytes()[..6], 1_800_000_000_000_u64.to_be_bytes()[2..]);
         assert!(id(early) < id(late));
         assert_ne!(id(early), id(early));
     }

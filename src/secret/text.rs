@@ -55,10 +55,7 @@ mod tests {
     fn debug_shows_nothing() {
         let secret = SecretText::from("hunter2");
 
-        assert_eq!(
-            format!("{secret:?} {:#?}", Some(&secret)),
-            "[secret] Some(\n    [secret],\n)"
-        );
+        assert_eq!(format!("{secret:?} {:#?}", Some(&secret)), "[secret] Some(\n    [secret],\n)");
         assert_eq!(secret.clone().expose(), "hunter2");
     }
 

@@ -56,7 +56,13 @@ pub async fn record(app: &App, conn: &mut Conn, actor: &Actor, told: Told) -> Re
     let now = app.clock.now();
     if told.outcome == Outcome::Alarm {
         let (kind, id) = (told.target.0, told.target.1.as_str());
-        tracing::warn!(action = told.action.as_str(), target_kind = kind, target_id = id, request_id = actor.request_id, "alarm");
+        tracing::warn!(
+            action = told.action.as_str(),
+            target_kind = kind,
+            target_id = id,
+            request_id = actor.request_id,
+            "alarm"
+        );
     }
     let entry = Entry {
         audit_id: random::id(now),

@@ -3,9 +3,9 @@
 
 use uuid::Uuid;
 
+use super::Fault;
 use super::code::{self, Allowed};
 use super::consent::{self, Need};
-use super::Fault;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::actor::Actor;
@@ -74,12 +74,7 @@ pub enum Step {
 type Redirected = &'static str;
 
 /// Decides what an authorization request leads to.
-pub async fn begin(
-    app: &App,
-    actor: &Actor,
-    asked: Asked,
-    signed_in: Option<&BrowserRecord>,
-) -> Result<Step, Fault> {
+pub async fn begin(app: &App, actor: &Actor, asked: Asked, signed_in: Option<&BrowserRecord>) -> Result<Step, Fault> {
     let Some(id) = asked.client_id.clone() else { return Ok(Step::Refuse("The link names no application.")) };
     let known = clients::find_known(&mut app.db.read().await?, &id).await?;
     let known = known.filter(|k| k.client.disabled_at.is_none() && k.client.may_use(GrantType::AuthorizationCode));
@@ -116,7 +111,11 @@ pub async fn next(
     let need = consent::need(app, client, &request, &browser).await?;
     if need == Need::Page {
         let login = Login { browser_session_id: Some(browser.browser_session_id), ..login };
-        return if silent { Ok(refused(app, &request, "consent_required")) } else { ask(app, login, Step::Consent).await };
+        return if silent {
+            Ok(refused(app, &request, "consent_required"))
+        } else {
+            ask(app, login, Step::Consent).await
+        };
     }
     let allowed = Allowed {
         login: &login,
@@ -127,7 +126,9 @@ pub async fn next(
         is_stored: false,
     };
     match code::issue(app, actor, allowed).await? {
-        Some(code) => Ok(Step::Redirect(answer(app, &request.redirect_uri, request.state.as_deref(), ("code", code.expose())))),
+        Some(code) => {
+            Ok(Step::Redirect(answer(app, &request.redirect_uri, request.state.as_deref(), ("code", code.expose()))))
+        }
         None if silent => Ok(refused(app, &request, "login_required")),
         None => ask(app, login, Step::SignIn).await,
     }

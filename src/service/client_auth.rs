@@ -1,8 +1,8 @@
 //! Proving a client at the direct endpoints (OAuth 2.1 §2.4). Unknown client, wrong secret, wrong method and disabled
 //! client are one answer, after the same work.
 
-use super::audit::{Told, record_alone};
 use super::Fault;
+use super::audit::{Told, record_alone};
 use crate::app::App;
 use crate::limits::{Rule, Wait, address_key};
 use crate::model::actor::Actor;
@@ -46,7 +46,9 @@ pub async fn prove(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof
     let secrets = known.as_ref().map_or(&[][..], |known| &known.secrets);
     let secret_fits = match sent {
         Credentials::Nothing | Credentials::Name(_) => true,
-        Credentials::Basic(_, secret) | Credentials::Post(_, secret) => client_secret::matches(secret.expose(), secrets),
+        Credentials::Basic(_, secret) | Credentials::Post(_, secret) => {
+            client_secret::matches(secret.expose(), secrets)
+        }
     };
     match known {
         Some(known) if secret_fits && may_enter(&known, sent) => Ok(Proof::Proven(Box::new(known))),

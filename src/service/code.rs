@@ -1,9 +1,9 @@
 //! Authorization codes: issued after consent, redeemed once (OAuth 2.1 §4.1). A code is a sealed reference to a row that
 //! carries everything the tokens will rest on, with the epochs handed down from the proof of identity.
 
+use super::Fault;
 use super::audit::{Told, record, record_alone};
 use super::tokens::{TokenError, TokenRefusal, Tokens, current_pair};
-use super::Fault;
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::model::actor::{Actor, Who};

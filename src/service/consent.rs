@@ -1,9 +1,9 @@
 //! What comes after the sign-in page: going on to consent or the code, and the answer given on the consent page.
 
-use super::authorize::{Step, answer, refused};
-use super::code::{self, Allowed};
 use super::Fault;
 use super::audit::{Told, record};
+use super::authorize::{Step, answer, refused};
+use super::code::{self, Allowed};
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
@@ -100,8 +100,7 @@ pub async fn question(app: &App, login: &Login, browser: &BrowserSession) -> Res
 /// The person says yes.
 pub async fn approve(app: &App, actor: &Actor, login: &Login, browser: &BrowserSession) -> Result<After, Fault> {
     let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(After::Stale) };
-    let allowed =
-        Allowed { login, request, browser, scope: &request.scope, gives_consent: true, is_stored: true };
+    let allowed = Allowed { login, request, browser, scope: &request.scope, gives_consent: true, is_stored: true };
     Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(|code| code.expose())))
 }
 

@@ -16,9 +16,9 @@ use crate::model::device::{Device, DeviceDetails};
 use crate::model::epoch::{Epochs, Level};
 use crate::model::ids::{ClientId, CustomerId};
 use crate::model::login::{BrowserSession, Login};
+use crate::policy::phone;
 use crate::policy::throttle::{Delay, delay_after};
 use crate::policy::verdict::epochs_current;
-use crate::policy::phone;
 use crate::secret::password::Verdict;
 use crate::secret::random;
 use crate::secret::text::SecretText;
@@ -121,7 +121,9 @@ fn counter(app: &App, form: &SignIn, found: Option<&SignInRead>) -> [u8; 32] {
             (Some(_), Some(browser)) => {
                 app.secrets.pepper.keyed_hash("throttle device", &format!("{} {browser}", read.customer.customer_id))
             }
-            (Some(_) | None, _) => app.secrets.pepper.keyed_hash("throttle account", read.customer.customer_id.as_str()),
+            (Some(_) | None, _) => {
+                app.secrets.pepper.keyed_hash("throttle account", read.customer.customer_id.as_str())
+            }
         },
         None => app.secrets.pepper.keyed_hash("throttle unknown", &fold(form.username.trim())),
     }
@@ -225,8 +227,7 @@ async fn enter_in(
     let id = &session.customer_id;
     let told = Told::done(Action::SignIn, "browser_session", session.browser_session_id).of(id);
     record(app, tx, actor, told.because(format!("device {device_id}"))).await?;
-    let login =
-        Login { login_id: next, browser_session_id: Some(session.browser_session_id), ..form.login.clone() };
+    let login = Login { login_id: next, browser_session_id: Some(session.browser_session_id), ..form.login.clone() };
     Ok(Some(Welcome { session, login, browser_id }))
 }
 
@@ -267,11 +268,7 @@ async fn device(
 fn told_by(form: &SignIn) -> DeviceDetails {
     let app = form.login.request.as_ref().map(|r| r.device.clone()).unwrap_or_default();
     let browser = form.browser.clone();
-    DeviceDetails {
-        language: app.language.or(browser.language),
-        user_agent: browser.user_agent,
-        ..app
-    }
+    DeviceDetails { language: app.language.or(browser.language), user_agent: browser.user_agent, ..app }
 }
 
 /// An imported or older hash becomes ours. Losing a race here is harmless: the next sign-in does it.

@@ -60,7 +60,12 @@ pub async fn refresh(app: &App, actor: &Actor, known: &KnownClient, asked: Asked
 }
 
 /// The session, locked, if the truth says it lives and it was not idle for too long.
-async fn live_session(app: &App, tx: &mut Conn, token: &Reference, now: Timestamp) -> Result<Option<Session>, TokenError> {
+async fn live_session(
+    app: &App,
+    tx: &mut Conn,
+    token: &Reference,
+    now: Timestamp,
+) -> Result<Option<Session>, TokenError> {
     if !tx.lock_session(token.session).await? {
         return Ok(None);
     }
@@ -86,7 +91,13 @@ fn is_last_shape(session: &Session, shape: &Shape) -> bool {
     session.shapes.get(usize::from(session.rotation.shape)).is_some_and(|last| last.grants_the_same_as(shape))
 }
 
-async fn rotate(app: &App, mut tx: Conn, actor: &Actor, mut session: Session, shape: Shape) -> Result<Tokens, TokenError> {
+async fn rotate(
+    app: &App,
+    mut tx: Conn,
+    actor: &Actor,
+    mut session: Session,
+    shape: Shape,
+) -> Result<Tokens, TokenError> {
     let now = app.clock.now();
     let index = shape_index(&mut session.shapes, shape).ok_or(TokenRefusal::InvalidScope)?;
     let rotation = Rotation {

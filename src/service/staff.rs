@@ -37,7 +37,8 @@ pub async fn create(app: &App, actor: &Actor, new: &Staff, password: &SecretText
         Err(StoreError::Taken) => return Ok(Entered::Taken),
         Err(error) => return Err(error.into()),
     }
-    let told = Told::done(Action::StaffWrite, "staff", &new.username).because(format!("entered as {}", new.role.as_str()));
+    let told =
+        Told::done(Action::StaffWrite, "staff", &new.username).because(format!("entered as {}", new.role.as_str()));
     record(app, &mut tx, actor, told).await?;
     tx.commit().await?;
     Ok(Entered::Done)

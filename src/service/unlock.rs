@@ -49,7 +49,9 @@ pub async fn unlock(app: &App, actor: &Actor, request: &Request) -> Result<Unloc
     if !epochs::unlock(&mut tx, request.customer.as_str()).await? {
         return Ok(Unlocked::NotLocked);
     }
-    let Some(incident) = incidents::find_open(&mut tx, &request.customer).await? else { return Ok(Unlocked::NotLocked) };
+    let Some(incident) = incidents::find_open(&mut tx, &request.customer).await? else {
+        return Ok(Unlocked::NotLocked);
+    };
     let tag = actor.who.tag();
     let closing = Closing {
         by: &tag,

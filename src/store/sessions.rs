@@ -236,7 +236,13 @@ pub async fn count_everyone(conn: &mut Conn, below: i64, now: Timestamp) -> Resu
 }
 
 /// Marks as ended up to `limit` sessions that a subject's raised epoch has killed already.
-pub async fn sweep_subject(conn: &mut Conn, subject: &str, below: i64, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+pub async fn sweep_subject(
+    conn: &mut Conn,
+    subject: &str,
+    below: i64,
+    now: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
     let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'lockdown' WHERE session_id IN
                (SELECT session_id FROM sessions
                 WHERE subject_id = $1 AND subject_epoch < $2 AND ended_at IS NULL LIMIT $4)";
@@ -244,7 +250,13 @@ pub async fn sweep_subject(conn: &mut Conn, subject: &str, below: i64, now: Time
 }
 
 /// Marks as ended up to `limit` sessions that a device's raised epoch has killed already.
-pub async fn sweep_device(conn: &mut Conn, device: &str, below: i64, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+pub async fn sweep_device(
+    conn: &mut Conn,
+    device: &str,
+    below: i64,
+    now: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
     let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'device_revoked' WHERE session_id IN
                (SELECT session_id FROM sessions
                 WHERE device_id = $1 AND device_epoch < $2 AND ended_at IS NULL LIMIT $4)";
@@ -252,7 +264,13 @@ pub async fn sweep_device(conn: &mut Conn, device: &str, below: i64, now: Timest
 }
 
 /// Marks as ended up to `limit` sessions that a client's raised epoch has killed already.
-pub async fn sweep_client(conn: &mut Conn, client: &str, below: i64, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+pub async fn sweep_client(
+    conn: &mut Conn,
+    client: &str,
+    below: i64,
+    now: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
     let sql = "UPDATE sessions SET ended_at = $3, end_reason = 'client_revoked' WHERE session_id IN
                (SELECT session_id FROM sessions
                 WHERE client_id = $1 AND client_epoch < $2 AND ended_at IS NULL LIMIT $4)";

@@ -103,7 +103,11 @@ fn turned_away(request: &Request<'_>, path: &str) -> Option<Origin<'static>> {
         return None;
     }
     if app.settings.is_https() && !is_secure(request, app) {
-        return Some(if is_page(path) { rocket::uri!("/_turned_away/to_https") } else { rocket::uri!("/_turned_away/plain") });
+        return Some(if is_page(path) {
+            rocket::uri!("/_turned_away/to_https")
+        } else {
+            rocket::uri!("/_turned_away/plain")
+        });
     }
     let host = request.host().map(|host| host.domain().to_string().to_lowercase());
     let known = host.is_some_and(|host| app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(&host)));

@@ -49,7 +49,11 @@ impl OAuthError {
     /// 400: code or refresh token are not good. One wording for all.
     #[must_use]
     pub fn invalid_grant() -> Self {
-        Self::new(Status::BadRequest, "invalid_grant", "The grant is invalid, expired, revoked or was issued to another client")
+        Self::new(
+            Status::BadRequest,
+            "invalid_grant",
+            "The grant is invalid, expired, revoked or was issued to another client",
+        )
     }
 
     /// 400: scope.

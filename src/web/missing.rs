@@ -13,7 +13,9 @@ pub fn allowed_methods(status: Status, request: &Request<'_>) -> Option<String> 
     let mut methods: Vec<&str> = Vec::new();
     for route in request.rocket().routes().filter(|route| fits(route.uri.path(), &path)) {
         let more: &[Method] = if route.method == Method::Get { &[Method::Get, Method::Head] } else { &[route.method] };
-        methods.extend(more.iter().map(|method| method.as_str()).filter(|name| !methods.contains(name)).collect::<Vec<_>>());
+        methods.extend(
+            more.iter().map(|method| method.as_str()).filter(|name| !methods.contains(name)).collect::<Vec<_>>(),
+        );
     }
     let sent = super::envelope::Arrival::of(request).method;
     (!methods.is_empty() && !methods.contains(&sent.as_str())).then(|| methods.join(", "))

@@ -146,14 +146,19 @@ impl PageError {
     /// 400: the sign-in was begun too long ago, elsewhere, or is over.
     #[must_use]
     pub fn stale() -> Self {
-        let words = "This sign-in has ended or was begun in another window. Please go back to the application and begin again.";
+        let words =
+            "This sign-in has ended or was begun in another window. Please go back to the application and begin again.";
         Self::new(Status::BadRequest, "Please begin again", words)
     }
 
     /// 403: the form did not come from our page.
     #[must_use]
     pub fn foreign_form() -> Self {
-        Self::new(Status::Forbidden, "Nothing was changed", "That form did not come from this site. Please go back and try again.")
+        Self::new(
+            Status::Forbidden,
+            "Nothing was changed",
+            "That form did not come from this site. Please go back and try again.",
+        )
     }
 
     /// 429.
@@ -164,7 +169,11 @@ impl PageError {
     }
 
     fn server_error() -> Self {
-        Self::new(Status::InternalServerError, "Something went wrong", "That is our fault. Please try again in a moment.")
+        Self::new(
+            Status::InternalServerError,
+            "Something went wrong",
+            "That is our fault. Please try again in a moment.",
+        )
     }
 
     fn unavailable() -> Self {
@@ -176,7 +185,11 @@ impl PageError {
     #[must_use]
     pub fn of_status(status: Status) -> Self {
         match status.code {
-            400 | 411 | 415 => Self::new(Status::new(status.code), "That did not work", "The request was damaged. Please go back and try again."),
+            400 | 411 | 415 => Self::new(
+                Status::new(status.code),
+                "That did not work",
+                "The request was damaged. Please go back and try again.",
+            ),
             403 => Self::foreign_form(),
             404 => Self::new(status, "There is nothing here", "The page does not exist or has moved."),
             405 => Self::new(status, "That did not work", "This page cannot be used that way."),
@@ -195,7 +208,10 @@ pub fn waiting(seconds: u64) -> String {
         0..=1 => "a second".to_owned(),
         2..=90 => format!("{seconds} seconds"),
         91..=3600 => format!("{} minutes", seconds.div_ceil(60)),
-        _ => return "There were too many tries. Signing in this way is switched off until you contact customer service.".to_owned(),
+        _ => {
+            return "There were too many tries. Signing in this way is switched off until you contact customer service."
+                .to_owned();
+        }
     };
     format!("There were too many tries. Please wait {wait} and try again.")
 }

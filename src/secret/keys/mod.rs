@@ -113,10 +113,7 @@ impl Pepper {
 
     /// The key for one use; the room's own uses and the labels of callers lie under different headings.
     pub(super) fn derive64(&self, heading: &str, label: &str) -> Zeroizing<[u8; 64]> {
-        hkdf(
-            &self.0,
-            &[b"rescind/pepper/", heading.as_bytes(), label.as_bytes()],
-        )
+        hkdf(&self.0, &[b"rescind/pepper/", heading.as_bytes(), label.as_bytes()])
     }
 }
 
@@ -142,10 +139,7 @@ fn decode_32_to_64(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if (32..=64).contains(&bytes.len()) {
         Ok(bytes)
     } else {
-        Err(KeyError::Length {
-            wanted: "32 to 64",
-            found: bytes.len(),
-        })
+        Err(KeyError::Length { wanted: "32 to 64", found: bytes.len() })
     }
 }
 
@@ -158,10 +152,7 @@ fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         return Err(KeyError::Empty);
     }
 
-    BASE64
-        .decode(compact.as_bytes())
-        .map(Zeroizing::new)
-        .map_err(|_| KeyError::NotBase64)
+    BASE64.decode(compact.as_bytes()).map(Zeroizing::new).map_err(|_| KeyError::NotBase64)
 }
 
 #[cfg(test)]
@@ -190,10 +181,7 @@ mod tests {
         }
         for found in [1, 31, 65] {
             let wanted = "32 to 64";
-            assert_eq!(
-                DataKey::parse(&BASE64.encode(vec![1; found])).err(),
-                Some(KeyError::Length { wanted, found })
-            );
+            assert_eq!(DataKey::parse(&BASE64.encode(vec![1; found])).err(), Some(KeyError::Length { wanted, found }));
         }
     }
 
@@ -218,10 +206,7 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(
-            format!("{:?} {:?}", DataKey::generate(), Pepper::generate()),
-            "DataKey([secret]) Pepper([secret])"
-        );
+        assert_eq!(format!("{:?} {:?}", DataKey::generate(), Pepper::generate()), "DataKey([secret]) Pepper([secret])");
     }
 
     #[test]
@@ -233,9 +218,6 @@ mod tests {
             HEXLOWER.encode(&pepper.keyed_hash("throttle", "amina")),
             "6dd136e4908dca05e898dbd7f9f44c370be429d5f293140dcd342d28031cbe1a"
         );
-        assert_ne!(
-            pepper.keyed_hash("throttle", "amina"),
-            pepper.keyed_hash("other", "amina")
-        );
+        assert_ne!(pepper.keyed_hash("throttle", "amina"), pepper.keyed_hash("other", "amina"));
     }
 }

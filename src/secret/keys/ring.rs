@@ -72,10 +72,7 @@ impl KeyRing {
             .find(|id| self.ids().all(|used| used != *id))
             .ok_or(KeyError::Full)?;
 
-        Ok(Self {
-            first: RingKey::generate(id),
-            others: self.keys().cloned().collect(),
-        })
+        Ok(Self { first: RingKey::generate(id), others: self.keys().cloned().collect() })
     }
 
     /// The id of the key that seals.
@@ -92,9 +89,7 @@ impl KeyRing {
     /// The key for one use, by HKDF-SHA256 (RFC 5869) from the key with this id; `None` if the ring lacks it.
     #[must_use]
     pub fn derive64(&self, id: u8, label: &str) -> Option<Zeroizing<[u8; 64]>> {
-        self.keys()
-            .find(|key| key.id == id)
-            .map(|key| key.derive64(label))
+        self.keys().find(|key| key.id == id).map(|key| key.derive64(label))
     }
 
     /// The key that seals.
@@ -139,10 +134,7 @@ impl RingKey {
 
     /// The key for the use that `label` names.
     pub(in crate::secret) fn derive64(&self, label: &str) -> Key64 {
-        hkdf(
-            &*self.bytes,
-            &[b"rescind/ring/", &[self.id], b"/", label.as_bytes()],
-        )
+        hkdf(&*self.bytes, &[b"rescind/ring/", &[self.id], b"/", label.as_bytes()])
     }
 
     fn generate(id: u8) -> Self {
@@ -164,24 +156,17 @@ impl RingKey {
 
     fn parse(id: u8, text: &str) -> Result<Self, KeyError> {
         let decoded = decode(text)?;
-        let bytes = <[u8; 64]>::try_from(decoded.as_slice()).map_err(|_| KeyError::Length {
-            wanted: "64",
-            found: decoded.len(),
-        })?;
+        let bytes = <[u8; 64]>::try_from(decoded.as_slice())
+            .map_err(|_| KeyError::Length { wanted: "64", found: decoded.len() })?;
 
-        Ok(Self {
-            id,
-            bytes: Zeroizing::new(bytes),
-        })
+        Ok(Self { id, bytes: Zeroizing::new(bytes) })
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<u8> = self.ids().collect();
-        f.debug_struct("KeyRing")
-            .field("ids", &ids)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyRing").field("ids", &ids).finish_non_exhaustive()
     }
 }
 
@@ -209,13 +194,7 @@ mod tests {
         assert_eq!(ring.first_id(), 7);
         assert_eq!(ring.ids().collect::<Vec<_>>(), [7, 0, 255]);
         assert_eq!(ring.to_text().expose(), text);
-        assert_eq!(
-            KeyRing::parse(&format!(" {}\n", text.replace(',', ", ")))
-                .unwrap()
-                .to_text()
-                .expose(),
-            text
-        );
+        assert_eq!(KeyRing::parse(&format!(" {}\n", text.replace(',', ", "))).unwrap().to_text().expose(), text);
     }
 
     #[test]
@@ -245,21 +224,12 @@ mod tests {
 
     #[test]
     fn rotation_puts_a_new_key_first_and_keeps_the_old() {
-        let ring = KeyRing::parse(&format!(
-            "254:{},255:{},0:{}",
-            text_of(1),
-            text_of(2),
-            text_of(3)
-        ))
-        .unwrap();
+        let ring = KeyRing::parse(&format!("254:{},255:{},0:{}", text_of(1), text_of(2), text_of(3))).unwrap();
         let rotated = ring.rotated().unwrap();
 
         assert_eq!(rotated.ids().collect::<Vec<_>>(), [1, 254, 255, 0]);
         assert_eq!(rotated.derive64(255, "x"), ring.derive64(255, "x"));
-        assert_ne!(
-            rotated.derive64(1, "x"),
-            ring.rotated().unwrap().derive64(1, "x")
-        );
+        assert_ne!(rotated.derive64(1, "x"), ring.rotated().unwrap().derive64(1, "x"));
     }
 
     #[test]

@@ -34,10 +34,7 @@ pub struct Cost {
 impl Default for Cost {
     /// 19 MiB and two passes: OWASP's Password Storage Cheat Sheet.
     fn default() -> Self {
-        Self {
-            memory_kib: 19_456,
-            passes: 2,
-        }
+        Self { memory_kib: 19_456, passes: 2 }
     }
 }
 
@@ -77,10 +74,7 @@ impl Hasher {
     /// A cost out of bounds becomes the nearest within them.
     #[must_use]
     pub fn new(pepper: &Pepper, cost: Cost, at_once: usize, waiting: usize) -> Self {
-        Self {
-            worker: Arc::new(Worker::new(pepper, cost, at_once)),
-            pool: Pool::new(at_once, waiting),
-        }
+        Self { worker: Arc::new(Worker::new(pepper, cost, at_once)), pool: Pool::new(at_once, waiting) }
     }
 
     /// A new hash with a random salt, as a PHC string. `TooLong` above 1024 bytes; nothing is ever cut off.
@@ -90,26 +84,18 @@ impl Hasher {
         }
         let (worker, password) = (Arc::clone(&self.worker), password.clone());
 
-        self.pool
-            .run(move || worker.hash(password.expose()))
-            .await?
+        self.pool.run(move || worker.hash(password.expose())).await?
     }
 
     /// Compares a password with the stored hash, `None` for a user who has none or does not exist. Always one argon2
     /// run, of the default cost unless the stored hash names another; a bcrypt hash costs its bcrypt run besides.
     ///
     /// `Failed` also says that the stored hash can't be read or has another pepper: neither is the user's doing.
-    pub async fn verify(
-        &self,
-        password: &SecretText,
-        stored: Option<&str>,
-    ) -> Result<Verdict, HashError> {
+    pub async fn verify(&self, password: &SecretText, stored: Option<&str>) -> Result<Verdict, HashError> {
         let (worker, password) = (Arc::clone(&self.worker), password.clone());
         let stored = stored.map(str::to_owned);
 
-        self.pool
-            .run(move || worker.verify(password.expose(), stored.as_deref()))
-            .await?
+        self.pool.run(move || worker.verify(password.expose(), stored.as_deref())).await?
     }
 
     /// How many argon2 runs there were since the start.
@@ -121,9 +107,7 @@ impl Hasher {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hasher")
-            .field("runs", &self.runs())
-            .finish_non_exhaustive()
+        f.debug_struct("Hasher").field("runs", &self.runs()).finish_non_exhaustive()
     }
 }
 

@@ -17,10 +17,7 @@ impl Pool {
     pub(super) fn new(at_once: usize, waiting: usize) -> Self {
         let lanes = at_once.clamp(1, Semaphore::MAX_PERMITS);
         let seats = lanes.saturating_add(waiting).min(Semaphore::MAX_PERMITS);
-        Self {
-            seats: Arc::new(Semaphore::new(seats)),
-            lanes: Arc::new(Semaphore::new(lanes)),
-        }
+        Self { seats: Arc::new(Semaphore::new(seats)), lanes: Arc::new(Semaphore::new(lanes)) }
     }
 
     /// Runs `work` on a blocking thread in its turn. The work holds seat and lane itself: a caller who goes away
@@ -29,21 +26,15 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let seat = Arc::clone(&self.seats)
-            .try_acquire_owned()
-            .map_err(|_| HashError::Busy)?;
-        let lane = Arc::clone(&self.lanes)
-            .acquire_owned()
-            .await
-            .map_err(|_| HashError::Failed("the pool is closed"))?;
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| HashError::Busy)?;
+        let lane =
+            Arc::clone(&self.lanes).acquire_owned().await.map_err(|_| HashError::Failed("the pool is closed"))?;
         let task = move || {
             let _held = (seat, lane);
             work()
         };
 
-        spawn_blocking(task)
-            .await
-            .map_err(|_| HashError::Failed("the task was stopped"))
+        spawn_blocking(task).await.map_err(|_| HashError::Failed("the task was stopped"))
     }
 }
 
@@ -87,11 +78,7 @@ mod tests {
     async fn a_caller_who_leaves_frees_nothing_before_the_work_ends() {
         let pool = Pool::new(1, 0);
         let (release, gate) = mpsc::channel::<()>();
-        let left = timeout(
-            Duration::from_millis(20),
-            pool.run(move || gate.recv().is_ok()),
-        )
-        .await;
+        let left = timeout(Duration::from_millis(20), pool.run(move || gate.recv().is_ok())).await;
 
         assert!(left.is_err());
         assert_eq!(pool.run(|| 1).await, Err(HashError::Busy));

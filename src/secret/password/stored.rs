@@ -47,9 +47,7 @@ impl<'a> Stored<'a> {
         if text.starts_with("$argon2id$") {
             return Argon2Hash::parse(text).map(Self::Argon2);
         }
-        let is_bcrypt = ["$2a$", "$2b$", "$2y$"]
-            .iter()
-            .any(|tag| text.starts_with(tag));
+        let is_bcrypt = ["$2a$", "$2b$", "$2y$"].iter().any(|tag| text.starts_with(tag));
         let cost = text.parse::<HashParts>().ok()?.get_cost();
 
         (is_bcrypt && (4..=MOST_BCRYPT_COST).contains(&cost)).then_some(Self::Bcrypt(text))
@@ -93,9 +91,7 @@ impl Argon2Hash {
 
 /// Defaults differ between implementations, so nothing is left to them.
 fn names_its_cost(params: &ParamsString) -> bool {
-    ["m", "t", "p"]
-        .iter()
-        .all(|name| params.get(*name).is_some())
+    ["m", "t", "p"].iter().all(|name| params.get(*name).is_some())
 }
 
 /// Whether an import may store this hash: argon2id as a PHC string (at most 1 GiB and 10 passes, no `keyid` or `data`)

@@ -3,12 +3,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::*;
 
-const CHEAP: Cost = Cost {
-    memory_kib: 64,
-    passes: 2,
-};
+const CHEAP: Cost = Cost { memory_kib: 64, passes: 2 };
 /// Made by another implementation (Python: `cryptography` and argon2-cffi) with [`pepper`] and [`CHEAP`].
-const GOLDEN: &str = "$argon2id$v=19$m=64,t=2,p=1,keyid=R3C3AOTt$AAECAwQFBgcICQoLDA0ODw$iGT7Qm0gNpA7Ke6yzwbOSofKn/FCLbo1cAEw+ghlXhk";
+const GOLDEN: &str =
+    "$argon2id$v=19$m=64,t=2,p=1,keyid=R3C3AOTt$AAECAwQFBgcICQoLDA0ODw$iGT7Qm0gNpA7Ke6yzwbOSofKn/FCLbo1cAEw+ghlXhk";
 const GOLDEN_PASSWORD: &str = "Zoë liest 🔏ガ!";
 /// Of `correct horse`, made by argon2-cffi and the `bcrypt` package for Python.
 const IMPORTED: [&str; 4] = [
@@ -47,10 +45,7 @@ async fn a_hash_knows_its_password_and_no_other() {
 #[tokio::test]
 async fn a_hash_is_a_phc_string_with_its_own_salt() {
     let hasher = Hasher::new(&pepper(), Cost::default(), 1, 0);
-    let [one, two] = [
-        hasher.hash(&"same".into()).await.unwrap(),
-        hasher.hash(&"same".into()).await.unwrap(),
-    ];
+    let [one, two] = [hasher.hash(&"same".into()).await.unwrap(), hasher.hash(&"same".into()).await.unwrap()];
 
     assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid=R3C3AOTt$"));
     assert_ne!(one, two);
@@ -59,10 +54,7 @@ async fn a_hash_is_a_phc_string_with_its_own_salt() {
 
 #[tokio::test]
 async fn a_hash_is_what_another_implementation_makes() {
-    assert_eq!(
-        verify(&hasher(), GOLDEN_PASSWORD, GOLDEN).await,
-        Ok(Verdict::Right)
-    );
+    assert_eq!(verify(&hasher(), GOLDEN_PASSWORD, GOLDEN).await, Ok(Verdict::Right));
 }
 
 #[tokio::test]
@@ -73,17 +65,10 @@ async fn pwd_01_every_character_counts_up_to_1024_bytes() {
 
     assert_eq!(long.len(), LONGEST);
     assert_eq!(verify(&hasher, &long, &stored).await, Ok(Verdict::Right));
-    for wrong in [
-        &long[..LONGEST - 2],
-        &long.replace('ü', "u"),
-        &format!("{long}x"),
-    ] {
+    for wrong in [&long[..LONGEST - 2], &long.replace('ü', "u"), &format!("{long}x")] {
         assert_eq!(verify(&hasher, wrong, &stored).await, Ok(Verdict::Wrong));
     }
-    assert_eq!(
-        hasher.hash(&format!("{long}x").into()).await,
-        Err(HashError::TooLong)
-    );
+    assert_eq!(hasher.hash(&format!("{long}x").into()).await, Err(HashError::TooLong));
 }
 
 #[tokio::test]
@@ -91,14 +76,8 @@ async fn decomposed_letters_are_the_same_password() {
     let hasher = hasher();
     let stored = hasher.hash(&"Zo\u{eb} \u{ac00}".into()).await.unwrap();
 
-    assert_eq!(
-        verify(&hasher, "Zoe\u{308} \u{1100}\u{1161}", &stored).await,
-        Ok(Verdict::Right)
-    );
-    assert_eq!(
-        verify(&hasher, "Zoe \u{ac00}", &stored).await,
-        Ok(Verdict::Wrong)
-    );
+    assert_eq!(verify(&hasher, "Zoe\u{308} \u{1100}\u{1161}", &stored).await, Ok(Verdict::Right));
+    assert_eq!(verify(&hasher, "Zoe \u{ac00}", &stored).await, Ok(Verdict::Wrong));
 }
 
 #[tokio::test]
@@ -106,20 +85,11 @@ async fn imported_hashes_verify_and_ask_to_be_replaced() {
     let hasher = hasher();
     for stored in IMPORTED {
         assert!(looks_like_hash(stored), "{stored}");
-        assert_eq!(
-            verify(&hasher, "correct horse", stored).await,
-            Ok(Verdict::RightButOld)
-        );
-        assert_eq!(
-            verify(&hasher, "correct horsf", stored).await,
-            Ok(Verdict::Wrong)
-        );
+        assert_eq!(verify(&hasher, "correct horse", stored).await, Ok(Verdict::RightButOld));
+        assert_eq!(verify(&hasher, "correct horsf", stored).await, Ok(Verdict::Wrong));
     }
     let as_php_writes_it = IMPORTED[3].replacen("$2b$", "$2y$", 1);
-    assert_eq!(
-        verify(&hasher, "correct horse", &as_php_writes_it).await,
-        Ok(Verdict::RightButOld)
-    );
+    assert_eq!(verify(&hasher, "correct horse", &as_php_writes_it).await, Ok(Verdict::RightButOld));
 }
 
 #[tokio::test]
@@ -131,32 +101,17 @@ async fn bcrypt_lets_nobody_in_by_what_it_ignores() {
     assert!(bcrypt::verify(format!("{full}y"), FULL_BCRYPT).unwrap());
     assert!(bcrypt::verify(repeated, IMPORTED[3]).unwrap());
 
-    assert_eq!(
-        verify(&hasher, &full, FULL_BCRYPT).await,
-        Ok(Verdict::RightButOld)
-    );
-    assert_eq!(
-        verify(&hasher, &format!("{full}y"), FULL_BCRYPT).await,
-        Ok(Verdict::Wrong)
-    );
-    assert_eq!(
-        verify(&hasher, repeated, IMPORTED[3]).await,
-        Ok(Verdict::Wrong)
-    );
+    assert_eq!(verify(&hasher, &full, FULL_BCRYPT).await, Ok(Verdict::RightButOld));
+    assert_eq!(verify(&hasher, &format!("{full}y"), FULL_BCRYPT).await, Ok(Verdict::Wrong));
+    assert_eq!(verify(&hasher, repeated, IMPORTED[3]).await, Ok(Verdict::Wrong));
 }
 
 #[tokio::test]
 async fn another_cost_is_old() {
     let dearer = Cost { passes: 3, ..CHEAP };
-    let stored = Hasher::new(&pepper(), dearer, 1, 0)
-        .hash(&"a".into())
-        .await
-        .unwrap();
+    let stored = Hasher::new(&pepper(), dearer, 1, 0).hash(&"a".into()).await.unwrap();
 
-    assert_eq!(
-        verify(&hasher(), "a", &stored).await,
-        Ok(Verdict::RightButOld)
-    );
+    assert_eq!(verify(&hasher(), "a", &stored).await, Ok(Verdict::RightButOld));
     assert_eq!(verify(&hasher(), "b", &stored).await, Ok(Verdict::Wrong));
 }
 
@@ -168,10 +123,7 @@ async fn another_pepper_is_a_fault_and_never_right() {
     let start = stored.find("keyid=").unwrap() + "keyid=".len();
     let renamed = format!("{}R3C3AOTt{}", &stored[..start], &stored[start + 8..]);
 
-    assert!(matches!(
-        verify(&hasher(), "a", &stored).await,
-        Err(HashError::Failed(_))
-    ));
+    assert!(matches!(verify(&hasher(), "a", &stored).await, Err(HashError::Failed(_))));
     assert_eq!(verify(&hasher(), "a", &renamed).await, Ok(Verdict::Wrong));
 }
 
@@ -209,26 +161,14 @@ async fn nobody_and_too_long_are_wrong() {
 
     assert_eq!(hasher.verify(&"".into(), None).await, Ok(Verdict::Wrong));
     assert_eq!(hasher.verify(&long, None).await, Ok(Verdict::Wrong));
-    assert_eq!(
-        hasher.verify(&long, Some("unreadable")).await,
-        Ok(Verdict::Wrong)
-    );
+    assert_eq!(hasher.verify(&long, Some("unreadable")).await, Ok(Verdict::Wrong));
 }
 
 #[tokio::test]
 async fn what_can_not_be_read_is_a_fault() {
     let unreadable = HashError::Failed("the stored hash can't be read");
-    for stored in [
-        "",
-        "right",
-        "$argon2id$",
-        "$2b$04$short",
-        "$argon2id$v=19$m=64,t=1,p=1$AAAA",
-    ] {
-        assert_eq!(
-            verify(&hasher(), "right", stored).await,
-            Err(unreadable.clone())
-        );
+    for stored in ["", "right", "$argon2id$", "$2b$04$short", "$argon2id$v=19$m=64,t=1,p=1$AAAA"] {
+        assert_eq!(verify(&hasher(), "right", stored).await, Err(unreadable.clone()));
     }
 }
 
@@ -279,10 +219,7 @@ fn only_sane_hashes_may_be_imported() {
 
 #[tokio::test]
 async fn an_impossible_cost_becomes_the_nearest_possible() {
-    let nothing = Cost {
-        memory_kib: 0,
-        passes: 0,
-    };
+    let nothing = Cost { memory_kib: 0, passes: 0 };
     let hasher = Hasher::new(&pepper(), nothing, 0, 0);
     let stored = hasher.hash(&"a".into()).await.unwrap();
 
@@ -303,14 +240,8 @@ async fn a_crowd_is_turned_away_and_the_rest_is_served() {
     for check in checks {
         outcomes.push(check.await.unwrap());
     }
-    let busy = outcomes
-        .iter()
-        .filter(|o| **o == Err(HashError::Busy))
-        .count();
-    let wrong = outcomes
-        .iter()
-        .filter(|o| **o == Ok(Verdict::Wrong))
-        .count();
+    let busy = outcomes.iter().filter(|o| **o == Err(HashError::Busy)).count();
+    let wrong = outcomes.iter().filter(|o| **o == Ok(Verdict::Wrong)).count();
 
     assert_eq!(busy + wrong, 12);
     assert!(busy > 0 && wrong >= 2, "{outcomes:?}");

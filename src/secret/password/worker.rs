@@ -72,11 +72,7 @@ impl Worker {
     }
 
     /// Exactly one argon2 run on every path.
-    pub(super) fn verify(
-        &self,
-        password: &str,
-        stored: Option<&str>,
-    ) -> Result<Verdict, HashError> {
+    pub(super) fn verify(&self, password: &str, stored: Option<&str>) -> Result<Verdict, HashError> {
         let stored = match stored {
             Some(text) if password.len() <= LONGEST => Stored::parse(text),
             Some(_) | None => return self.dummy_run().map(|()| Verdict::Wrong),
@@ -139,13 +135,7 @@ impl Worker {
     }
 
     /// The only way to argon2.
-    fn run(
-        &self,
-        argon2: &Argon2<'_>,
-        input: &[u8],
-        salt: &[u8],
-        output: &mut [u8],
-    ) -> Result<(), HashError> {
+    fn run(&self, argon2: &Argon2<'_>, input: &[u8], salt: &[u8], output: &mut [u8]) -> Result<(), HashError> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         let mut memory = self.borrow(argon2.params().block_count())?;
         let done = argon2.hash_password_into_with_memory(input, salt, output, &mut memory);
@@ -162,9 +152,7 @@ impl Worker {
         }
         drop(spare);
         let mut memory = Vec::new();
-        memory
-            .try_reserve_exact(blocks)
-            .map_err(|_| HashError::Failed("there is not enough memory"))?;
+        memory.try_reserve_exact(blocks).map_err(|_| HashError::Failed("there is not enough memory"))?;
         memory.resize(blocks, Block::default());
 
         Ok(memory)
@@ -173,9 +161,7 @@ impl Worker {
     /// Wipes the memory and keeps it, unless it is of an unusual size.
     fn give_back(&self, mut memory: Vec<Block>) {
         memory.iter_mut().zeroize();
-        let usual = self
-            .params()
-            .is_ok_and(|params| params.block_count() == memory.len());
+        let usual = self.params().is_ok_and(|params| params.block_count() == memory.len());
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         if usual && spare.len() < self.at_once {
             spare.push(memory);
@@ -198,8 +184,7 @@ fn verdict(right: bool, is_current: bool) -> Verdict {
 /// Bcrypt ignores what follows its 72nd byte and repeats the password with a NUL between, so that `a` and `a\0a` are
 /// the same to it. Neither may let anyone in.
 fn verify_bcrypt(password: &str, hash: &str) -> Result<Verdict, HashError> {
-    let right = bcrypt::verify(password, hash)
-        .map_err(|_| HashError::Failed("the stored hash can't be read"))?;
+    let right = bcrypt::verify(password, hash).map_err(|_| HashError::Failed("the stored hash can't be read"))?;
     let faithful = password.len() <= BCRYPT_LONGEST && !password.contains('\0');
 
     Ok(verdict(right && faithful, false))

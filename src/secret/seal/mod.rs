@@ -112,10 +112,10 @@ impl Sealer {
     #[must_use]
     pub fn seal(&self, kind: Kind, reference: &Reference) -> SecretText {
         let mut plain = reference.to_bytes();
-        let sealed = self.first.cipher(kind).encrypt_inout_detached(
-            self.context(kind, &[self.first.id]),
-            plain[..].as_mut().into(),
-        );
+        let sealed = self
+            .first
+            .cipher(kind)
+            .encrypt_inout_detached(self.context(kind, &[self.first.id]), plain[..].as_mut().into());
         let Ok(tag) = sealed else {
             unreachable!("AES-SIV refuses only more than 126 pieces of associated data");
         };
@@ -124,12 +124,7 @@ impl Sealer {
         bytes[1..=TAG_BYTES].copy_from_slice(&tag);
         bytes[1 + TAG_BYTES..].copy_from_slice(&plain[..]);
 
-        SecretText::new(format!(
-            "{}_{}_{}",
-            self.prefix,
-            kind.code(),
-            base32::encode(&bytes)
-        ))
+        SecretText::new(format!("{}_{}_{}", self.prefix, kind.code(), base32::encode(&bytes)))
     }
 
     /// What a genuine token of this kind refers to; `None` for anything else, whatever it is.
@@ -160,11 +155,7 @@ impl Sealer {
         let mut plain = Zeroizing::new([0; REFERENCE_BYTES]);
         plain.copy_from_slice(encrypted);
         keys.cipher(kind)
-            .decrypt_inout_detached(
-                self.context(kind, &[*id]),
-                plain[..].as_mut().into(),
-                tag.into(),
-            )
+            .decrypt_inout_detached(self.context(kind, &[*id]), plain[..].as_mut().into(), tag.into())
             .ok()?;
 
         Reference::from_bytes(&plain[..])
@@ -176,9 +167,7 @@ impl Sealer {
     }
 
     fn keys(&self, id: u8) -> Option<&KindKeys> {
-        std::iter::once(&self.first)
-            .chain(&self.others)
-            .find(|keys| keys.id == id)
+        std::iter::once(&self.first).chain(&self.others).find(|keys| keys.id == id)
     }
 }
 
@@ -192,18 +181,14 @@ impl KindKeys {
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer")
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
+        f.debug_struct("Sealer").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 
 fn is_prefix(text: &str) -> bool {
     (2..=12).contains(&text.len())
         && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -220,10 +205,8 @@ mod tests {
     use super::*;
 
     /// Made by another implementation (Python's `cryptography`: HKDF and AESSIV) from [`ring`] and [`REFERENCE`].
-    const GOLDEN_ACCESS: &str =
-        "rsc_at_a5wed253obu25x3qstnqxvwt565txiven6leag5zjt4yebyvidvatl6v5f5farlcy56nqurts72a";
-    const GOLDEN_REFRESH: &str =
-        "nyb_rt_a6y2ryivwrcdoetrjm6ehvib46gzr3xlwlf5eac647lcuk363i6z5ksl5d34wg6mup5hvxipbpka";
+    const GOLDEN_ACCESS: &str = "rsc_at_a5wed253obu25x3qstnqxvwt565txiven6leag5zjt4yebyvidvatl6v5f5farlcy56nqurts72a";
+    const GOLDEN_REFRESH: &str = "nyb_rt_a6y2ryivwrcdoetrjm6ehvib46gzr3xlwlf5eac647lcuk363i6z5ksl5d34wg6mup5hvxipbpka";
     const REFERENCE: Reference = Reference {
         session: uuid!("0190a5e0-7c1d-7b3e-8f42-1a2b3c4d5e6f"),
         serial: 0x0102_0304_0506_0708,
@@ -252,9 +235,7 @@ mod tests {
         let mut cipher = Aes128Siv::new_from_slice(&key).unwrap();
 
         assert_eq!(
-            cipher
-                .encrypt(&data, &hex("112233445566778899aabbccddee"))
-                .unwrap(),
+            cipher.encrypt(&data, &hex("112233445566778899aabbccddee")).unwrap(),
             hex("85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c")
         );
     }
@@ -272,10 +253,8 @@ mod tests {
 
         assert_eq!(
             cipher.encrypt(&data, plain).unwrap(),
-            hex(
-                "7bdb6e3b432667eb06f4d14bff2fbd0fcb900f2fddbe404326601965c889bf17\
-                 dba77ceb094fa663b7a3f748ba8af829ea64ad544a272e9c485b62a3fd5c0d"
-            )
+            hex("7bdb6e3b432667eb06f4d14bff2fbd0fcb900f2fddbe404326601965c889bf17\
+                 dba77ceb094fa663b7a3f748ba8af829ea64ad544a272e9c485b62a3fd5c0d")
         );
     }
 
@@ -283,16 +262,10 @@ mod tests {
     fn tokens_are_what_another_implementation_makes() {
         let nyb = Sealer::new("nyb", &ring()).unwrap();
 
-        assert_eq!(
-            sealer().seal(Kind::Access, &REFERENCE).expose(),
-            GOLDEN_ACCESS
-        );
+        assert_eq!(sealer().seal(Kind::Access, &REFERENCE).expose(), GOLDEN_ACCESS);
         assert_eq!(nyb.seal(Kind::Refresh, &REFERENCE).expose(), GOLDEN_REFRESH);
         assert_eq!(sealer().open(Kind::Access, GOLDEN_ACCESS), Some(REFERENCE));
-        assert_eq!(
-            nyb.open_any(GOLDEN_REFRESH),
-            Some((Kind::Refresh, REFERENCE))
-        );
+        assert_eq!(nyb.open_any(GOLDEN_REFRESH), Some((Kind::Refresh, REFERENCE)));
     }
 
     #[test]
@@ -326,10 +299,7 @@ mod tests {
         let stranger = Sealer::new("rsc", &same_id).unwrap();
 
         assert_eq!(other.open_any(GOLDEN_ACCESS), None);
-        assert_eq!(
-            other.open_any(&GOLDEN_ACCESS.replacen("rsc", "nyb", 1)),
-            None
-        );
+        assert_eq!(other.open_any(&GOLDEN_ACCESS.replacen("rsc", "nyb", 1)), None);
         assert_eq!(stranger.open_any(GOLDEN_ACCESS), None);
     }
 
@@ -406,11 +376,7 @@ mod tests {
             assert_eq!(Sealer::new(good, &ring()).unwrap().prefix(), good);
         }
         for bad in ["", "a", "abcdefghijklm", "1a", "Rsc", "r_c", "r-c", "rés"] {
-            assert_eq!(
-                Sealer::new(bad, &ring()).err(),
-                Some(SealError::Prefix),
-                "{bad}"
-            );
+            assert_eq!(Sealer::new(bad, &ring()).err(), Some(SealError::Prefix), "{bad}");
         }
     }
 

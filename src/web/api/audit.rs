@@ -22,7 +22,8 @@ pub async fn list(
     limit: Option<&str>,
 ) -> Result<Json<Value>, Problem> {
     let actor = machine.may("audit:read")?;
-    let after = cursor.map_or(Ok(Uuid::nil()), Uuid::parse_str).map_err(|_| Problem::bad_request("cursor is not ours"))?;
+    let after =
+        cursor.map_or(Ok(Uuid::nil()), Uuid::parse_str).map_err(|_| Problem::bad_request("cursor is not ours"))?;
     let limit = page_size(limit, MOST)?;
     let items = audit::list(app, actor, customer, after, limit).await?;
     let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);

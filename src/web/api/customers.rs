@@ -31,7 +31,8 @@ pub async fn list_sessions(
 ) -> Result<Json<Value>, Problem> {
     let actor = machine.may("sessions:read")?;
     let id = CustomerId::parse(id).map_err(|_| Problem::not_found())?;
-    let after = cursor.map_or(Some(Cursor::start()), Cursor::parse).ok_or(Problem::bad_request("cursor is not ours"))?;
+    let after =
+        cursor.map_or(Some(Cursor::start()), Cursor::parse).ok_or(Problem::bad_request("cursor is not ours"))?;
     let limit = super::audit::page_size(limit, PAGE)?;
     let (items, next) = sessions::list(app, actor, &id, after, limit).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(json!({ "items": items, "next_cursor": next.map(|cursor| cursor.text()) })))

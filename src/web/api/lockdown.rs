@@ -37,7 +37,9 @@ impl<'r> FromRequest<'r> for IdempotencyKey {
         let sent: Vec<&str> = request.headers().get("Idempotency-Key").collect();
         Outcome::Success(Self(match sent.as_slice() {
             [] => Ok(None),
-            [one] if (1..=128).contains(&one.len()) && one.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some((*one).to_owned())),
+            [one] if (1..=128).contains(&one.len()) && one.bytes().all(|b| b.is_ascii_graphic()) => {
+                Ok(Some((*one).to_owned()))
+            }
             _ => Err(()),
         }))
     }
@@ -110,7 +112,8 @@ pub async fn revoke_device(app: &Shared, machine: Machine, id: &str, key: Idempo
 }
 
 fn why(text: &str, words: Option<String>, key: IdempotencyKey) -> Result<Why, Problem> {
-    let key = key.0.map_err(|()| Problem::bad_request("Idempotency-Key is 1 to 128 printable characters, sent once"))?;
+    let key =
+        key.0.map_err(|()| Problem::bad_request("Idempotency-Key is 1 to 128 printable characters, sent once"))?;
     Ok(Why { reason: reason(text)?, note: note(words)?, key })
 }
 

@@ -77,11 +77,12 @@ impl From<Fault> for Problem {
 impl From<Turned> for Problem {
     fn from(turned: Turned) -> Self {
         match turned {
-            Turned::Nothing => Self::new(401, "A bearer token is needed").with("WWW-Authenticate", "Bearer realm=\"rescind\""),
-            Turned::Malformed => Self::new(400, "The credentials are malformed"),
-            Turned::Invalid => {
-                Self::new(401, "The access token is invalid or expired").with("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+            Turned::Nothing => {
+                Self::new(401, "A bearer token is needed").with("WWW-Authenticate", "Bearer realm=\"rescind\"")
             }
+            Turned::Malformed => Self::new(400, "The credentials are malformed"),
+            Turned::Invalid => Self::new(401, "The access token is invalid or expired")
+                .with("WWW-Authenticate", "Bearer error=\"invalid_token\""),
             Turned::Scope(scope) => Self::new(403, "The access token lacks a scope")
                 .with("WWW-Authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")),
             Turned::TooMany(wait) => Self::too_many(&wait),

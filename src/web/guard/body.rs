@@ -20,8 +20,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Parameters that must never come in a URL.
 const BODY_ONLY: [&str; 10] = [
-    "client_id", "client_secret", "client_assertion", "client_assertion_type", "token", "code", "code_verifier",
-    "refresh_token", "grant_type", "password",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "token",
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "grant_type",
+    "password",
 ];
 
 /// A form of the direct endpoints and pages: `application/x-www-form-urlencoded`, UTF-8.

@@ -33,12 +33,7 @@ impl Answer {
 }
 
 #[get("/oauth/authorize")]
-pub async fn get(
-    app: &Shared,
-    info: RequestInfo,
-    jar: &CookieJar<'_>,
-    uri: &Origin<'_>,
-) -> Result<Answer, PageError> {
+pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Origin<'_>) -> Result<Answer, PageError> {
     if info.is_head {
         return Ok(Answer::Empty(Empty));
     }

@@ -40,7 +40,9 @@ pub async fn introspect(
     }
     let token = form.0.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
     match check(app, &known.client, token).await? {
-        Answer::Active(active) => serde_json::to_string(&active).map(VerdictJson).map_err(|_| OAuthError::unavailable()),
+        Answer::Active(active) => {
+            serde_json::to_string(&active).map(VerdictJson).map_err(|_| OAuthError::unavailable())
+        }
         Answer::Inactive => Ok(VerdictJson(INACTIVE.to_owned())),
         Answer::Forbidden => Err(OAuthError::access_denied()),
         Answer::TooMany(wait) => Err(OAuthError::too_many(&wait)),

@@ -1,0 +1,148 @@
+//! The demo's live traffic: phones that sign in, use their tokens and refresh them, through the same services as everybody.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Failure;
+use super::demo_seed::Bank;
+use crate::app::App;
+use crate::model::actor::{Actor, Who};
+use crate::model::device::DeviceDetails;
+use crate::model::ids::CustomerId;
+use crate::secret::random;
+use crate::secret::text::SecretText;
+use crate::service::authorize::{Asked, Step};
+use crate::service::consent::After;
+use crate::service::introspect::Answer;
+use crate::service::login::{LoginOutcome, SignIn};
+use crate::service::tokens::{TokenError, Tokens};
+use crate::service::{authorize, code, consent, introspect, login, refresh};
+use crate::store::clients;
+
+/// The app on the phones.
+const APP: &str = "naybitono-mobile";
+/// Challenge and verifier of RFC 7636, appendix B.
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/// A phone with the bank's app on it.
+#[derive(Debug)]
+pub struct Phone {
+    owner: CustomerId,
+    password: SecretText,
+    name: String,
+    model: String,
+    app_device_id: String,
+    address: IpAddr,
+    tokens: Option<Tokens>,
+}
+
+impl Phone {
+    /// A phone that is not signed in yet.
+    #[must_use]
+    pub fn new(owner: &CustomerId, password: &SecretText, name: &str, model: &str, address: IpAddr) -> Self {
+        Self {
+            owner: owner.clone(),
+            password: password.clone(),
+            name: name.to_owned(),
+            model: model.to_owned(),
+            app_device_id: random::letters(20),
+            address,
+            tokens: None,
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        let agent = format!("NaybitonoMobile/4.2 ({})", self.model);
+        Actor { who: Who::Anonymous, address: Some(self.address), agent: Some(agent), request_id: random::letters(16) }
+    }
+
+    fn details(&self) -> DeviceDetails {
+        DeviceDetails {
+            name: Some(self.name.clone()),
+            model: Some(self.model.clone()),
+            app_version: Some("4.2".to_owned()),
+            timezone: Some("Africa/Nairobi".to_owned()),
+            language: Some("en-KE".to_owned()),
+            ..DeviceDetails::default()
+        }
+    }
+}
+
+/// Signs a phone's owner in and keeps the tokens; a locked customer stays signed out.
+pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
+    let actor = phone.actor();
+    let asked = Asked {
+        client_id: Some(APP.to_owned()),
+        redirect_uri: Some("com.naybitono.app:/oauth/callback".to_owned()),
+        response_type: Some("code".to_owned()),
+        challenge: Some(CHALLENGE.to_owned()),
+        challenge_method: Some("S256".to_owned()),
+        app_device_id: Some(phone.app_device_id.clone()),
+        device: phone.details(),
+        ..Asked::default()
+    };
+    let Step::SignIn(begun) = authorize::begin(app, &actor, asked, None).await? else { return Ok(()) };
+    let form = SignIn {
+        login: begun,
+        username: phone.owner.to_string(),
+        password: phone.password.clone(),
+        browser_id: None::<Uuid>,
+        replaces: None,
+        browser: DeviceDetails { user_agent: actor.agent.clone(), ..DeviceDetails::default() },
+    };
+    let LoginOutcome::Welcome(welcome) = login::sign_in(app, &actor, form).await? else { return Ok(()) };
+    let After::Redirect(to) = consent::after_sign_in(app, &actor, &welcome.login, &welcome.session).await? else {
+        return Ok(());
+    };
+    let sent = url::Url::parse(&to).map_err(Failure::new)?;
+    let code = sent.query_pairs().find(|(name, _)| name == "code").map(|(_, value)| value.into_owned());
+    let known = clients::find_known(&mut app.db.read().await?, APP).await?;
+    if let (Some(code), Some(known)) = (code, known) {
+        let asked =
+            code::Asked { code: &code, verifier: Some(VERIFIER), redirect_uri: None, device: DeviceDetails::default() };
+        phone.tokens = code::redeem(app, &actor, &known, asked).await.ok();
+    }
+    Ok(())
+}
+
+/// Uses the phones until the task is dropped. What fails is tried again later.
+pub async fn run(app: Arc<App>, mut bank: Bank) {
+    for turn in 0_usize.. {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let count = bank.phones.len();
+        // John's phones are used often, so that there is something to see.
+        let index = if turn % 3 == 0 { turn % 2 } else { turn % count };
+        if let Err(Failure(why)) = use_phone(&app, &mut bank.phones[index], turn).await {
+            tracing::debug!(why, "demo traffic");
+        }
+    }
+}
+
+async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Failure> {
+    let Some(tokens) = phone.tokens.take() else { return sign_in(app, phone).await };
+    let mut conn = app.db.read().await?;
+    let (api, client) = (clients::find(&mut conn, "accounts-api").await?, clients::find_known(&mut conn, APP).await?);
+    drop(conn);
+    let (Some(api), Some(client)) = (api, client) else { return Ok(()) };
+    let answer = introspect::check(app, &api, tokens.access.expose()).await?;
+    let is_active = matches!(answer, Answer::Active(_));
+    if is_active && !turn.is_multiple_of(20) {
+        phone.tokens = Some(tokens);
+        return Ok(());
+    }
+    let Some(token) = tokens.refresh.as_ref() else { return Ok(()) };
+    let asked = refresh::Asked { token: token.expose(), scope: None, resources: &[] };
+    match refresh::refresh(app, &phone.actor(), &client, asked).await {
+        Ok(next) => phone.tokens = Some(next),
+        Err(TokenError::Refused(_)) => {}
+        Err(TokenError::Fault(fault)) => {
+            phone.tokens = Some(tokens);
+            return Err(fault.into());
+        }
+    }
+    Ok(())
+}

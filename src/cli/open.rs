@@ -1,0 +1,59 @@
+//! Opening the house for a command: settings, database, keys.
+
+use serde_json::json;
+
+use super::Failure;
+use super::output::Output;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Settings, account};
+use crate::model::actor::{Actor, Who};
+use crate::secret::random;
+use crate::store::{Db, migrations};
+
+/// The app, for a command in a shell. An embedded database is made and brought up to date; others must be.
+pub async fn app() -> Result<App, Failure> {
+    let settings = Settings::load()?;
+    crate::log::start(tracing::Level::WARN);
+    let keys = settings.keys()?;
+    tell_made(&keys.made);
+    let db = Db::open(settings.database_url.expose()).await?;
+    if db.is_embedded() {
+        migrations::run(&db).await?;
+    } else {
+        migrations::check(&db).await?;
+    }
+    App::new(settings, db, keys, Clock::default()).map_err(Failure::new)
+}
+
+/// Says which key files were made.
+pub fn tell_made(made: &[std::path::PathBuf]) {
+    for path in made {
+        eprintln!(
+            "rescind: made {} (keep it safe, apart from the database: without it nobody can sign in)",
+            path.display()
+        );
+    }
+}
+
+/// Whoever runs the command.
+#[must_use]
+pub fn actor() -> Actor {
+    Actor {
+        who: Who::Shell(account()),
+        address: None,
+        agent: Some("rescind command".to_owned()),
+        request_id: random::letters(16),
+    }
+}
+
+/// `rescind migrate`.
+pub async fn migrate(out: &Output) -> Result<(), Failure> {
+    let settings = Settings::load()?;
+    crate::log::start(tracing::Level::WARN);
+    let db = Db::open(settings.database_url.expose()).await?;
+    let applied = migrations::run(&db).await?;
+    let text =
+        if applied == 0 { "The database is up to date.".to_owned() } else { format!("Applied {applied} migrations.") };
+    out.say(&json!({ "applied": applied, "release": migrations::RELEASE }), &text)
+}

@@ -1,0 +1,98 @@
+//! `rescind serve`: checks everything, then serves until told to stop; stops cleanly.
+
+use std::fs::{File, TryLockError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rocket::fairing::AdHoc;
+
+use super::Failure;
+use super::open::tell_made;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::store::{Db, engine, facts, migrations};
+use crate::web::ops::Draining;
+use crate::{jobs, web};
+
+/// Serves with the settings of the environment.
+pub async fn run() -> Result<(), Failure> {
+    let settings = Settings::load()?;
+    crate::log::start(settings.log);
+    let (app, _lock) = open(settings).await?;
+    let demo = facts::find(&mut app.db.read().await?, facts::DEMO).await?;
+    if demo.is_some() {
+        return Err(Failure::new("this database holds a demo: `rescind demo` runs it, `rescind serve` does not"));
+    }
+    launch(Arc::new(app)).await
+}
+
+/// Opens database and keys, brings the schema up to date, and takes the lock of an embedded database.
+pub async fn open(settings: Settings) -> Result<(App, Option<File>), Failure> {
+    no_core_dumps();
+    let keys = settings.keys()?;
+    tell_made(&keys.made);
+    let db = Db::open(settings.database_url.expose()).await?;
+    let lock = only_server(&db)?;
+    db.check_settings().await?.map_err(Failure::new)?;
+    migrations::run(&db).await?;
+    Ok((App::new(settings, db, keys, Clock::default()).map_err(Failure::new)?, lock))
+}
+
+/// Runs the server and its jobs until a signal; then finishes what was begun.
+pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
+    let jobs = tokio::spawn(jobs::run(app.clone()));
+    let rocket = web::mount(app.clone()).attach(AdHoc::on_shutdown("draining", |rocket| {
+        Box::pin(async move {
+            if let Some(draining) = rocket.state::<Draining>() {
+                draining.0.store(true, Ordering::SeqCst);
+            }
+        })
+    }));
+    let issuer = app.settings.issuer.clone();
+    let rocket = rocket.attach(AdHoc::on_liftoff("started", |rocket| {
+        Box::pin(async move {
+            let (address, port) = (rocket.config().address, rocket.config().port);
+            tracing::info!(%address, port, issuer, "serving");
+        })
+    }));
+    let served = rocket.launch().await.map_err(|error| Failure::new(reason(&error, &app.settings)));
+    jobs.abort();
+    jobs::finish(&app).await;
+    app.db.close().await;
+    tracing::info!("stopped");
+    served.map(|_| ())
+}
+
+/// One line about why Rocket did not start.
+fn reason(error: &rocket::Error, settings: &Settings) -> String {
+    let at = |name| settings.rocket.find_value(name).ok().and_then(|v| v.into_string()).unwrap_or_default();
+    let port: u16 = settings.rocket.extract_inner("port").unwrap_or(0);
+    match error.kind() {
+        rocket::error::ErrorKind::Bind(why) => {
+            format!("ROCKET_ADDRESS {} and ROCKET_PORT {port}: {why}", at("address"))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// One serving process per embedded database.
+fn only_server(db: &Db) -> Result<Option<File>, Failure> {
+    let Some(path) = engine::file_beside(db, "serve.lock") else { return Ok(None) };
+    let file = File::create(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::new(format!("another server is running on this database ({path})")))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::new(format!("{path}: {error}"))),
+    }
+}
+
+/// Memory with keys in it is not written to disk when the process crashes.
+fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).is_err() {
+        tracing::warn!("core dumps could not be switched off");
+    }
+}
