@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::Failure;
@@ -12,8 +14,8 @@ use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::device::DeviceDetails;
 use crate::model::ids::CustomerId;
-use crate::secret::random;
 use crate::secret::text::SecretText;
+use crate::secret::{client_secret, random};
 use crate::service::authorize::{Asked, Step};
 use crate::service::consent::After;
 use crate::service::introspect::Answer;
@@ -24,9 +26,6 @@ use crate::store::clients;
 
 /// The app on the phones.
 const APP: &str = "naybitono-mobile";
-/// Challenge and verifier of RFC 7636, appendix B.
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// A phone with the bank's app on it.
 #[derive(Debug)]
@@ -75,11 +74,12 @@ impl Phone {
 /// Signs a phone's owner in and keeps the tokens; a locked customer stays signed out.
 pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
     let actor = phone.actor();
+    let verifier = random::letters(64);
     let asked = Asked {
         client_id: Some(APP.to_owned()),
         redirect_uri: Some("com.naybitono.app:/oauth/callback".to_owned()),
         response_type: Some("code".to_owned()),
-        challenge: Some(CHALLENGE.to_owned()),
+        challenge: Some(URL_SAFE_NO_PAD.encode(client_secret::digest(&verifier))),
         challenge_method: Some("S256".to_owned()),
         app_device_id: Some(phone.app_device_id.clone()),
         device: phone.details(),
@@ -102,8 +102,12 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
     let code = sent.query_pairs().find(|(name, _)| name == "code").map(|(_, value)| value.into_owned());
     let known = clients::find_known(&mut app.db.read().await?, APP).await?;
     if let (Some(code), Some(known)) = (code, known) {
-        let asked =
-            code::Asked { code: &code, verifier: Some(VERIFIER), redirect_uri: None, device: DeviceDetails::default() };
+        let asked = code::Asked {
+            code: &code,
+            verifier: Some(&verifier),
+            redirect_uri: None,
+            device: DeviceDetails::default(),
+        };
         phone.tokens = code::redeem(app, &actor, &known, asked).await.ok();
     }
     Ok(())
