@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn rat_02_parallel_takers_never_exceed_the_allowance() {
+    fn rat_01_parallel_takers_never_exceed_the_allowance() {
         let limits = Limits::new(1);
         let allowed: usize = std::thread::scope(|scope| {
             let takers: Vec<_> = (0..64)

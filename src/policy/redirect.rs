@@ -31,6 +31,9 @@ pub enum RedirectRefusal {
     Scheme,
 }
 
+/// The schemes that name a host.
+const WEB: [&str; 2] = ["https", "http"];
+
 /// Prefixes of the registered URIs that match any port (RFC 8252 §7.3).
 const ANY_PORT: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
@@ -46,7 +49,9 @@ pub fn may_register(text: &str) -> Result<(), RedirectRefusal> {
         return Err(RedirectRefusal::Fragment);
     }
     let parts = uri::split(text).ok_or(RedirectRefusal::Relative)?;
-    let host = parts.authority.map(|text| uri::authority(text).ok_or(RedirectRefusal::Host)).transpose()?;
+    // An app's URI may have nothing between its slashes (`com.example.app:///callback`).
+    let written = parts.authority.filter(|text| !text.is_empty() || WEB.contains(&parts.scheme));
+    let host = written.map(|text| uri::authority(text).ok_or(RedirectRefusal::Host)).transpose()?;
     match (parts.scheme, host.map(|authority| authority.host)) {
         ("https", Some(_)) | ("http", Some("127.0.0.1" | "[::1]" | "localhost")) => Ok(()),
         ("https" | "http", None) => Err(RedirectRefusal::Host),
@@ -126,8 +131,9 @@ fn encode_into(out: &mut String, text: &str) {
 pub fn form_action(redirect_uri: &str) -> String {
     let Some(parts) = uri::split(redirect_uri) else { return "'none'".to_owned() };
     let scheme = parts.scheme;
-    let web = scheme == "https" || scheme == "http";
-    let Some(authority) = parts.authority.filter(|_| web).and_then(uri::authority) else { return format!("{scheme}:") };
+    let Some(authority) = parts.authority.filter(|_| WEB.contains(&scheme)).and_then(uri::authority) else {
+        return format!("{scheme}:");
+    };
     let host = authority.host;
     let numeric = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
     if scheme == "http" && host == "127.0.0.1" {
@@ -159,6 +165,7 @@ mod tests {
             "http://localhost:3000/cb",
             "com.naybitono.app:/oauth/callback",
             "com.naybitono.app://callback",
+            "com.naybitono.app:///callback",
             &longest,
         ] {
             assert_eq!(may_register(good), Ok(()), "{good}");
@@ -192,7 +199,8 @@ mod tests {
             ("JavaScript:alert(1)", Scheme),
             ("data:text/html,x", Scheme),
             ("vbscript:x", Scheme),
-            ("file:///etc/passwd", Host),
+            ("file:///etc/passwd", Scheme),
+            ("com.bank.app://user@cb", Host),
             ("myapp:/cb", Scheme),
             ("myapp://cb", Scheme),
             ("HTTP://app.example/cb", Scheme),
