@@ -6,6 +6,14 @@ use super::engine::{FromRow, Row as SqlRow};
 use super::{Conn, StoreError};
 use crate::model::audit::{Entry, Row};
 
+/// What a row is read from. Named one by one: a later release may add columns while this one serves.
+macro_rules! columns {
+    () => {
+        "audit_id, at, actor_kind, actor_id, action, outcome, target_kind, target_id, customer_id, \
+         reason, address, agent, request_id"
+    };
+}
+
 impl FromRow for Row {
     fn from_row(row: &SqlRow) -> Result<Self, StoreError> {
         Ok(Self {
@@ -54,16 +62,16 @@ pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), StoreError> {
     .map(|_| ())
 }
 
+/// The read of one customer's rows in [`list`].
+pub const LIST_OF_CUSTOMER_SQL: &str =
+    concat!("SELECT ", columns!(), " FROM audit WHERE customer_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3");
+
 /// Rows after an id, oldest first; of one customer, if asked.
 pub async fn list(conn: &mut Conn, customer: Option<&str>, after: Uuid, limit: i64) -> Result<Vec<Row>, StoreError> {
-    match customer {
-        Some(customer) => {
-            let sql = "SELECT * FROM audit WHERE customer_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3";
-            conn.fetch_all(sql, &[&customer, &after, &limit]).await
-        }
-        None => {
-            let sql = "SELECT * FROM audit WHERE audit_id > $1 ORDER BY audit_id LIMIT $2";
-            conn.fetch_all(sql, &[&after, &limit]).await
-        }
+    if let Some(customer) = customer {
+        conn.fetch_all(LIST_OF_CUSTOMER_SQL, &[&customer, &after, &limit]).await
+    } else {
+        let sql = concat!("SELECT ", columns!(), " FROM audit WHERE audit_id > $1 ORDER BY audit_id LIMIT $2");
+        conn.fetch_all(sql, &[&after, &limit]).await
     }
 }

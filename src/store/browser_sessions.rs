@@ -80,7 +80,8 @@ pub async fn insert(conn: &mut Conn, session: &BrowserSession) -> Result<(), Sto
 
 /// A browser session with the current epochs of its ancestors, in one statement.
 pub async fn find_record(conn: &mut Conn, id: Uuid) -> Result<Option<BrowserRecord>, StoreError> {
-    let sql = "SELECT b.*, d.client_id AS device_client, d.app_device_id, u.level, g.epoch AS now_global,
+    let sql = "SELECT b.browser_session_id, b.customer_id, b.device_id, b.auth_at, b.last_seen_at, b.expires_at, b.ended_at,
+                      b.global_epoch, b.subject_epoch, b.device_epoch, d.client_id AS device_client, d.app_device_id, u.level, g.epoch AS now_global,
                       CAST(NULL AS BIGINT) AS now_client, u.epoch AS now_subject, e.epoch AS now_device,
                       CAST(NULL AS BIGINT) AS now_consent
                FROM browser_sessions b

@@ -20,6 +20,14 @@ pub struct KnownClient {
     pub epochs: Epochs,
 }
 
+/// What a client is read from. Named one by one: a later release may add columns while this one serves.
+macro_rules! columns {
+    () => {
+        "c.client_id, c.name, c.kind, c.auth_method, c.redirect_uris, c.scope, c.grants, c.resources, \
+         c.origins, c.first_party, c.created_at, c.disabled_at"
+    };
+}
+
 impl FromRow for Client {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -91,18 +99,23 @@ pub async fn insert(conn: &mut Conn, client: &Client) -> Result<(), StoreError> 
 
 /// A client by its id.
 pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>, StoreError> {
-    conn.fetch_optional("SELECT * FROM clients WHERE client_id = $1", &[&id]).await
+    let sql = concat!("SELECT ", columns!(), " FROM clients c WHERE c.client_id = $1");
+    conn.fetch_optional(sql, &[&id]).await
 }
 
 /// A client with its secrets and epochs, in one statement: what authenticates it and begins an authorize request.
 pub async fn find_known(conn: &mut Conn, id: &str) -> Result<Option<KnownClient>, StoreError> {
-    let sql = "SELECT c.*, s.digest, g.epoch AS now_global, e.epoch AS now_client, u.epoch AS now_subject
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", s.digest, g.epoch AS now_global, e.epoch AS now_client, u.epoch AS now_subject
                FROM clients c
                JOIN epochs g ON g.kind = 'global' AND g.id = '*'
                JOIN epochs e ON e.kind = 'client' AND e.id = c.client_id
                JOIN epochs u ON u.kind = 'subject' AND u.id = c.client_id
                LEFT JOIN client_secrets s ON s.client_id = c.client_id
-               WHERE c.client_id = $1";
+               WHERE c.client_id = $1"
+    );
     let rows: Vec<WithSecret> = conn.fetch_all(sql, &[&id]).await?;
     let secrets = rows.iter().filter_map(|row| row.digest.clone()).collect();
     Ok(rows.into_iter().next().map(|row| KnownClient { client: row.client, secrets, epochs: row.epochs }))
@@ -110,17 +123,17 @@ pub async fn find_known(conn: &mut Conn, id: &str) -> Result<Option<KnownClient>
 
 /// All clients by id.
 pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, StoreError> {
-    conn.fetch_all("SELECT * FROM clients ORDER BY client_id", &[]).await
+    conn.fetch_all(concat!("SELECT ", columns!(), " FROM clients c ORDER BY c.client_id"), &[]).await
 }
 
 /// Whether some enabled client registered a web origin (for CORS preflights, which name no client).
 pub async fn any_has_origin(conn: &mut Conn, origin: &str) -> Result<bool, StoreError> {
-    let listed: Vec<Client> =
-        conn.fetch_all("SELECT * FROM clients WHERE origins <> '[]' AND disabled_at IS NULL", &[]).await?;
+    let sql = concat!("SELECT ", columns!(), " FROM clients c WHERE c.origins <> '[]' AND c.disabled_at IS NULL");
+    let listed: Vec<Client> = conn.fetch_all(sql, &[]).await?;
     Ok(listed.iter().any(|client| client.origins.iter().any(|known| known == origin)))
 }
 
-/// Adds a secret and drops all but the newest two.
+/// Adds a secret and drops all but the newest two, one after another for each client.
 pub async fn add_secret(
     conn: &mut Conn,
     id: &ClientId,
@@ -128,6 +141,8 @@ pub async fn add_secret(
     digest: &[u8],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // Takes the client's row lock: two that add at once would each miss the other's secret.
+    conn.execute("UPDATE clients SET client_id = client_id WHERE client_id = $1", &[&id.as_str()]).await?;
     let insert = "INSERT INTO client_secrets (secret_id, client_id, digest, created_at) VALUES ($1, $2, $3, $4)";
     conn.execute(insert, &[&secret_id, &id.as_str(), &digest.to_vec(), &now]).await?;
     let drop_old = "DELETE FROM client_secrets WHERE client_id = $1 AND secret_id NOT IN

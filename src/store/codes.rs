@@ -81,18 +81,25 @@ pub async fn insert(conn: &mut Conn, code: &Code) -> Result<(), StoreError> {
     .map(|_| ())
 }
 
+/// The read in [`find_record`].
+pub const FIND_RECORD_SQL: &str = "
+    SELECT c.session_id, c.client_id, c.redirect_uri, c.challenge, c.nonce, c.scope, c.resources,
+           c.customer_id, c.device_id, c.consent_id, c.auth_at, c.created_at, c.expires_at, c.tries,
+           c.redeemed_at, c.global_epoch, c.client_epoch, c.subject_epoch, c.device_epoch,
+           c.consent_epoch,
+           g.epoch AS now_global, k.epoch AS now_client, u.epoch AS now_subject, d.epoch AS now_device,
+           n.epoch AS now_consent
+    FROM codes c
+    LEFT JOIN epochs g ON g.kind = 'global' AND g.id = '*'
+    LEFT JOIN epochs k ON k.kind = 'client' AND k.id = c.client_id
+    LEFT JOIN epochs u ON u.kind = 'subject' AND u.id = c.customer_id
+    LEFT JOIN epochs d ON d.kind = 'device' AND d.id = c.device_id
+    LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = c.consent_id
+    WHERE c.session_id = $1";
+
 /// A code with the current epochs of its ancestors.
 pub async fn find_record(conn: &mut Conn, session_id: Uuid) -> Result<Option<CodeRecord>, StoreError> {
-    let sql = "SELECT c.*, g.epoch AS now_global, k.epoch AS now_client, u.epoch AS now_subject, d.epoch AS now_device,
-                      n.epoch AS now_consent
-               FROM codes c
-               LEFT JOIN epochs g ON g.kind = 'global' AND g.id = '*'
-               LEFT JOIN epochs k ON k.kind = 'client' AND k.id = c.client_id
-               LEFT JOIN epochs u ON u.kind = 'subject' AND u.id = c.customer_id
-               LEFT JOIN epochs d ON d.kind = 'device' AND d.id = c.device_id
-               LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = c.consent_id
-               WHERE c.session_id = $1";
-    conn.fetch_optional(sql, &[&session_id]).await
+    conn.fetch_optional(FIND_RECORD_SQL, &[&session_id]).await
 }
 
 /// Redeems a code once; false if another request was quicker.

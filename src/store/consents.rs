@@ -39,7 +39,8 @@ impl FromRow for Consent {
 
 /// The consent of a customer to a client, in force or withdrawn.
 pub async fn find(conn: &mut Conn, customer: &CustomerId, client: &ClientId) -> Result<Option<Consent>, StoreError> {
-    let sql = "SELECT c.*, e.epoch FROM consents c JOIN epochs e ON e.kind = 'consent' AND e.id = c.consent_id
+    let sql = "SELECT c.consent_id, c.scope, c.resources, c.withdrawn_at, e.epoch
+               FROM consents c JOIN epochs e ON e.kind = 'consent' AND e.id = c.consent_id
                WHERE c.customer_id = $1 AND c.client_id = $2";
     conn.fetch_optional(sql, &[&customer.as_str(), &client.as_str()]).await
 }

@@ -9,6 +9,13 @@ use crate::model::customer::{Customer, Email, PersonName, Phone};
 use crate::model::epoch::{EpochKind, Epochs, Level};
 use crate::model::ids::CustomerId;
 
+/// What a customer is read from. Named one by one: a later release may add columns while this one serves.
+macro_rules! columns {
+    () => {
+        "c.customer_id, c.name, c.email, c.phone, c.created_at, c.disabled_at"
+    };
+}
+
 impl FromRow for Customer {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         let email = row.get::<Option<String>>("email")?;
@@ -17,7 +24,7 @@ impl FromRow for Customer {
             customer_id: row.parse("customer_id")?,
             name: PersonName::parse(&row.get::<String>("name")?).map_err(|_| StoreError::Unreadable("name"))?,
             email: email.map(|e| Email::parse(&e)).transpose().map_err(|_| StoreError::Unreadable("email"))?,
-            phone: phone.and_then(|p| Phone::from_e164(&p)),
+            phone: phone.map(|p| Phone::from_e164(&p).ok_or(StoreError::Unreadable("phone"))).transpose()?,
             created_at: row.get("created_at")?,
             disabled_at: row.get("disabled_at")?,
         })
@@ -119,19 +126,19 @@ pub async fn insert(conn: &mut Conn, customer: &Customer, password_hash: Option<
     .map(|_| ())
 }
 
+/// The read in [`find`].
+pub const FIND_SQL: &str = concat!("SELECT ", columns!(), " FROM customers c WHERE c.customer_id = $1");
+
 /// A customer by id.
 pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<Customer>, StoreError> {
-    conn.fetch_optional("SELECT * FROM customers WHERE customer_id = $1", &[&id]).await
+    conn.fetch_optional(FIND_SQL, &[&id]).await
 }
 
-/// The customer a sign-in names, with lock flag, epochs and devices. Two customers with one phone or address: nobody.
-pub async fn find_for_sign_in(
-    conn: &mut Conn,
-    named: &Named,
-    place: &SignInPlace,
-) -> Result<Option<SignInRead>, StoreError> {
-    const SQL: &str = "
-        SELECT c.*, u.level, g.epoch AS now_global, u.epoch AS now_subject,
+/// The read in [`find_for_sign_in`].
+pub const FIND_FOR_SIGN_IN_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", c.password_hash, u.level, g.epoch AS now_global, u.epoch AS now_subject,
                b.device_id AS browser_device, be.epoch AS browser_epoch, a.device_id AS app_device, ae.epoch AS app_epoch
         FROM (SELECT customer_id FROM customers WHERE customer_id = $1
               UNION SELECT customer_id FROM customers WHERE email_folded = $2
@@ -143,7 +150,16 @@ pub async fn find_for_sign_in(
         LEFT JOIN epochs be ON be.kind = 'device' AND be.id = b.device_id
         LEFT JOIN devices a ON a.customer_id = c.customer_id AND a.client_id = $5 AND a.app_device_id = $6
         LEFT JOIN epochs ae ON ae.kind = 'device' AND ae.id = a.device_id
-        LIMIT 2";
+        -- An exact id is never among those cut off.
+        ORDER BY CASE WHEN c.customer_id = $1 THEN 0 ELSE 1 END LIMIT 2"
+);
+
+/// The customer a sign-in names, with lock flag, epochs and devices. Two customers with one phone or address: nobody.
+pub async fn find_for_sign_in(
+    conn: &mut Conn,
+    named: &Named,
+    place: &SignInPlace,
+) -> Result<Option<SignInRead>, StoreError> {
     let params: [&dyn Param; 6] = [
         &named.customer_id,
         &named.email_folded,
@@ -152,7 +168,7 @@ pub async fn find_for_sign_in(
         &place.client_id,
         &place.app_device_id,
     ];
-    let mut found: Vec<SignInRead> = conn.fetch_all(SQL, &params).await?;
+    let mut found: Vec<SignInRead> = conn.fetch_all(FIND_FOR_SIGN_IN_SQL, &params).await?;
     // An exact customer id wins over somebody else's address; otherwise two matches are nobody.
     match found.iter().position(|read| read.customer.customer_id.as_str() == named.customer_id) {
         Some(exact) => Ok(Some(found.swap_remove(exact))),
@@ -161,6 +177,15 @@ pub async fn find_for_sign_in(
     }
 }
 
+/// The read in [`list_by_name`].
+pub const LIST_BY_NAME_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM customers c WHERE c.name_folded >= $1 AND c.name_folded < $2
+      AND (c.name_folded > $3 OR (c.name_folded = $3 AND c.customer_id > $4))
+      ORDER BY c.name_folded, c.customer_id LIMIT $5"
+);
+
 /// Customers whose folded name begins with `prefix` (already folded), by name, after `after` = (folded name, id).
 pub async fn list_by_name(
     conn: &mut Conn,
@@ -168,22 +193,26 @@ pub async fn list_by_name(
     after: (&str, &str),
     limit: i64,
 ) -> Result<Vec<Customer>, StoreError> {
-    let sql = "SELECT * FROM customers WHERE name_folded >= $1 AND name_folded < $2
-               AND (name_folded > $3 OR (name_folded = $3 AND customer_id > $4))
-               ORDER BY name_folded, customer_id LIMIT $5";
     let end = format!("{prefix}\u{10FFFF}");
-    conn.fetch_all(sql, &[&prefix, &end, &after.0, &after.1, &limit]).await
+    conn.fetch_all(LIST_BY_NAME_SQL, &[&prefix, &end, &after.0, &after.1, &limit]).await
 }
+
+/// The read in [`list_by_phone`].
+pub const LIST_BY_PHONE_SQL: &str =
+    concat!("SELECT ", columns!(), " FROM customers c WHERE c.phone = $1 ORDER BY c.customer_id LIMIT $2");
 
 /// Customers with a telephone number (E.164).
 pub async fn list_by_phone(conn: &mut Conn, phone: &str, limit: i64) -> Result<Vec<Customer>, StoreError> {
-    conn.fetch_all("SELECT * FROM customers WHERE phone = $1 ORDER BY customer_id LIMIT $2", &[&phone, &limit]).await
+    conn.fetch_all(LIST_BY_PHONE_SQL, &[&phone, &limit]).await
 }
+
+/// The read in [`list_by_email`].
+pub const LIST_BY_EMAIL_SQL: &str =
+    concat!("SELECT ", columns!(), " FROM customers c WHERE c.email_folded = $1 ORDER BY c.customer_id LIMIT $2");
 
 /// Customers with an e-mail address (folded).
 pub async fn list_by_email(conn: &mut Conn, folded: &str, limit: i64) -> Result<Vec<Customer>, StoreError> {
-    conn.fetch_all("SELECT * FROM customers WHERE email_folded = $1 ORDER BY customer_id LIMIT $2", &[&folded, &limit])
-        .await
+    conn.fetch_all(LIST_BY_EMAIL_SQL, &[&folded, &limit]).await
 }
 
 /// Replaces the password hash, unless it changed since `old` was read.
@@ -283,6 +312,7 @@ pub async fn insert_change(conn: &mut Conn, id: &CustomerId, change: &ContactCha
 
 /// All changes of a customer's contact details, newest first.
 pub async fn list_changes(conn: &mut Conn, id: &CustomerId) -> Result<Vec<ContactChange>, StoreError> {
-    let sql = "SELECT * FROM contact_changes WHERE customer_id = $1 ORDER BY changed_at DESC, change_id DESC LIMIT 100";
+    let sql = "SELECT change_id, field, old_value, new_value, changed_by, changed_at FROM contact_changes
+               WHERE customer_id = $1 ORDER BY changed_at DESC, change_id DESC LIMIT 100";
     conn.fetch_all(sql, &[&id.as_str()]).await
 }

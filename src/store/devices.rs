@@ -9,6 +9,14 @@ use crate::model::device::{Device, DeviceDetails};
 use crate::model::epoch::EpochKind;
 use crate::model::ids::CustomerId;
 
+/// What a device is read from. Named one by one: a later release may add columns while this one serves.
+macro_rules! columns {
+    () => {
+        "device_id, customer_id, client_id, name, model, os_version, app_version, timezone, language, \
+         user_agent, address, first_seen_at, last_seen_at, revoked_at"
+    };
+}
+
 impl FromRow for Device {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -126,18 +134,26 @@ pub async fn fill_in(conn: &mut Conn, device_id: Uuid, told: &DeviceDetails) -> 
 
 /// A device by id.
 pub async fn find(conn: &mut Conn, device_id: Uuid) -> Result<Option<Device>, StoreError> {
-    conn.fetch_optional("SELECT * FROM devices WHERE device_id = $1", &[&device_id.to_string()]).await
+    let sql = concat!("SELECT ", columns!(), " FROM devices WHERE device_id = $1");
+    conn.fetch_optional(sql, &[&device_id.to_string()]).await
 }
+
+/// The read in [`list`].
+pub const LIST_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM devices WHERE customer_id = $1 ORDER BY last_seen_at DESC, device_id LIMIT $2"
+);
 
 /// A customer's devices, last seen first.
 pub async fn list(conn: &mut Conn, customer: &CustomerId, limit: i64) -> Result<Vec<Device>, StoreError> {
-    let sql = "SELECT * FROM devices WHERE customer_id = $1 ORDER BY last_seen_at DESC, device_id LIMIT $2";
-    conn.fetch_all(sql, &[&customer.as_str(), &limit]).await
+    conn.fetch_all(LIST_SQL, &[&customer.as_str(), &limit]).await
 }
 
 /// Marks a device revoked, keeping the first time; the device, or `None` if there is none.
 pub async fn revoke(conn: &mut Conn, device_id: Uuid, now: Timestamp) -> Result<Option<Device>, StoreError> {
-    let sql = "UPDATE devices SET revoked_at = COALESCE(revoked_at, $2) WHERE device_id = $1 RETURNING *";
+    let sql =
+        concat!("UPDATE devices SET revoked_at = COALESCE(revoked_at, $2) WHERE device_id = $1 RETURNING ", columns!());
     conn.fetch_optional(sql, &[&device_id.to_string(), &now]).await
 }
 

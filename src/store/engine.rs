@@ -2,9 +2,7 @@
 //! parameters are told apart here and nowhere else. Every statement has a deadline: what hangs is an error.
 
 use std::error::Error;
-use std::future::Future;
 use std::str::FromStr;
-use std::time::Duration;
 
 use sqlx::error::BoxDynError;
 use sqlx::pool::{PoolConnection, PoolOptions};
@@ -13,15 +11,12 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Arguments, Decode, Postgres, Row as _, Sqlite, Transaction, Type};
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::deadline::{DEADLINE, commit_in_time, in_time, phrase};
 use crate::clock::Timestamp;
 use crate::model::incident::Durability;
-
-/// Longest any one statement may take, and any wait for a connection.
-const DEADLINE: Duration = Duration::from_secs(3);
 
 /// The database: a pool per engine. SQLite has one writer, so that a transaction never meets another.
 #[derive(Clone, Debug)]
@@ -39,14 +34,19 @@ pub enum Db {
 
 /// A connection that reads, or a transaction that writes.
 #[derive(Debug)]
-pub enum Conn {
-    /// PostgreSQL, outside a transaction.
+pub struct Conn {
+    line: Line,
+    /// A statement failed. PostgreSQL answers COMMIT of such a transaction with a rollback that looks like success.
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum Line {
     PgRead(PoolConnection<Postgres>),
-    /// PostgreSQL, READ COMMITTED.
+    /// READ COMMITTED.
     PgWrite(Transaction<'static, Postgres>),
-    /// SQLite, outside a transaction.
     LiteRead(PoolConnection<Sqlite>),
-    /// SQLite, BEGIN IMMEDIATE.
+    /// BEGIN IMMEDIATE.
     LiteWrite(Transaction<'static, Sqlite>),
 }
 
@@ -123,8 +123,10 @@ impl Db {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             open_postgres(url).await
-        } else {
+        } else if url.starts_with("sqlite:") {
             open_sqlite(url).await
+        } else {
+            Err(StoreError::Refused("a database is `postgres://...` or `sqlite:PATH`".to_owned()))
         }
     }
 
@@ -136,18 +138,20 @@ impl Db {
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        match self {
-            Self::Postgres(pool) => in_time(pool.acquire()).await.map(Conn::PgRead),
-            Self::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Conn::LiteRead),
-        }
+        let line = match self {
+            Self::Postgres(pool) => in_time(pool.acquire()).await.map(Line::PgRead),
+            Self::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
+        };
+        line.map(Conn::new)
     }
 
     /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
     pub async fn begin(&self) -> Result<Conn, StoreError> {
-        match self {
-            Self::Postgres(pool) => in_time(pool.begin()).await.map(Conn::PgWrite),
-            Self::Sqlite { writer, .. } => in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Conn::LiteWrite),
-        }
+        let line = match self {
+            Self::Postgres(pool) => in_time(pool.begin()).await.map(Line::PgWrite),
+            Self::Sqlite { writer, .. } => in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Line::LiteWrite),
+        };
+        line.map(Conn::new)
     }
 
     /// Where an acknowledged commit is safe right now.
@@ -192,14 +196,20 @@ impl Db {
 }
 
 impl Conn {
+    fn new(line: Line) -> Self {
+        Self { line, failed: false }
+    }
+
     /// Runs a statement; how many rows it touched.
     pub async fn execute(&mut self, sql: &'static str, params: &[&dyn Param]) -> Result<u64, StoreError> {
-        match self {
-            Self::PgRead(c) => run_pg(&mut **c, sql, params).await,
-            Self::PgWrite(c) => run_pg(&mut **c, sql, params).await,
-            Self::LiteRead(c) => run_lite(&mut **c, sql, params).await,
-            Self::LiteWrite(c) => run_lite(&mut **c, sql, params).await,
-        }
+        let done = match &mut self.line {
+            Line::PgRead(c) => run_pg(c, sql, params).await,
+            Line::PgWrite(c) => run_pg(c, sql, params).await,
+            Line::LiteRead(c) => run_lite(c, sql, params).await,
+            Line::LiteWrite(c) => run_lite(c, sql, params).await,
+        };
+        self.failed |= done.is_err();
+        done
     }
 
     /// All rows.
@@ -233,32 +243,32 @@ impl Conn {
     pub async fn lock_session(&mut self, session_id: Uuid) -> Result<bool, StoreError> {
         const PLAIN: &str = "SELECT generation FROM sessions WHERE session_id = $1";
         const LOCKED: &str = "SELECT generation FROM sessions WHERE session_id = $1 FOR UPDATE";
-        let sql = if matches!(self, Self::PgRead(_) | Self::PgWrite(_)) { LOCKED } else { PLAIN };
+        let sql = if matches!(self.line, Line::PgRead(_) | Line::PgWrite(_)) { LOCKED } else { PLAIN };
         Ok(self.value::<i64>(sql, &[&session_id]).await?.is_some())
     }
 
-    /// Ends the transaction. An error other than a refusal by the server means: not known whether it happened.
+    /// Ends the transaction: [`StoreError::Refused`] and nothing is kept, [`StoreError::CommitUnknown`] and nobody
+    /// knows. After a failed statement, whoever overlooked the failure, nothing is kept on either engine.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let done = match self {
-            Self::PgRead(_) | Self::LiteRead(_) => return Ok(()),
-            Self::PgWrite(tx) => timeout(DEADLINE, tx.commit()).await,
-            Self::LiteWrite(tx) => timeout(DEADLINE, tx.commit()).await,
-        };
-        match done {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(sqlx::Error::Database(refusal))) => Err(StoreError::Refused(refusal.message().to_owned())),
-            Ok(Err(error)) => Err(StoreError::CommitUnknown(phrase(&error))),
-            Err(_) => Err(StoreError::CommitUnknown("deadline passed".to_owned())),
+        if self.failed {
+            return Err(StoreError::Refused("an earlier statement of the transaction failed".to_owned()));
+        }
+        match self.line {
+            Line::PgRead(_) | Line::LiteRead(_) => Ok(()),
+            Line::PgWrite(tx) => commit_in_time(tx.commit()).await,
+            Line::LiteWrite(tx) => commit_in_time(tx.commit()).await,
         }
     }
 
     async fn rows(&mut self, sql: &'static str, params: &[&dyn Param]) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::PgRead(c) => rows_pg(&mut **c, sql, params).await,
-            Self::PgWrite(c) => rows_pg(&mut **c, sql, params).await,
-            Self::LiteRead(c) => rows_lite(&mut **c, sql, params).await,
-            Self::LiteWrite(c) => rows_lite(&mut **c, sql, params).await,
-        }
+        let rows = match &mut self.line {
+            Line::PgRead(c) => rows_pg(c, sql, params).await,
+            Line::PgWrite(c) => rows_pg(c, sql, params).await,
+            Line::LiteRead(c) => rows_lite(c, sql, params).await,
+            Line::LiteWrite(c) => rows_lite(c, sql, params).await,
+        };
+        self.failed |= rows.is_err();
+        rows
     }
 }
 
@@ -375,36 +385,6 @@ async fn rows_lite(
 ) -> Result<Vec<Row>, StoreError> {
     let query = sqlx::query_with(sql, lite_arguments(params)?);
     Ok(in_time(query.fetch_all(conn)).await?.into_iter().map(Row::Lite).collect())
-}
-
-/// Waits at most the deadline, and sorts errors by what they mean to us.
-async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    match timeout(DEADLINE, work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(sqlx::Error::Database(refusal))) if refusal.is_unique_violation() => Err(StoreError::Taken),
-        Ok(Err(sqlx::Error::Database(refusal))) => Err(refused(refusal.as_ref())),
-        Ok(Err(error)) => Err(StoreError::Unavailable(phrase(&error))),
-        Err(_) => Err(StoreError::Unavailable("deadline passed".to_owned())),
-    }
-}
-
-/// A refusal that time may heal (busy, shutting down, too many connections, lock or statement timeout) is an outage.
-fn refused(refusal: &dyn sqlx::error::DatabaseError) -> StoreError {
-    let passing = [
-        "5", "6", "261", "517", "13", "55P03", "57014", "57P01", "57P02", "57P03", "53100", "53200", "53300", "40P01",
-        "40001",
-    ];
-    let code = refusal.code();
-    let text = refusal.message().to_owned();
-    match code {
-        Some(code) if passing.contains(&code.as_ref()) => StoreError::Unavailable(text),
-        Some(_) | None => StoreError::Refused(text),
-    }
-}
-
-/// One line about an error, without the connection's address or password.
-fn phrase(error: &dyn Error) -> String {
-    error.to_string().lines().next().unwrap_or("unknown").to_owned()
 }
 
 /// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.

@@ -6,6 +6,14 @@ use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, IncidentId};
 use crate::model::incident::Incident;
 
+/// What an incident is read from. Named one by one: a later release may add columns while this one serves.
+macro_rules! columns {
+    () => {
+        "incident_id, target_kind, target_id, opened_by, reason, note, sessions_ended, devices, \
+         opened_at, closed_at, closed_by"
+    };
+}
+
 impl FromRow for Incident {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -51,12 +59,17 @@ pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<(), StoreErr
 
 /// An incident by its number.
 pub async fn find(conn: &mut Conn, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
-    conn.fetch_optional("SELECT * FROM incidents WHERE incident_id = $1", &[&id.as_str()]).await
+    let sql = concat!("SELECT ", columns!(), " FROM incidents WHERE incident_id = $1");
+    conn.fetch_optional(sql, &[&id.as_str()]).await
 }
 
 /// The open lockdown of a customer.
 pub async fn find_open(conn: &mut Conn, customer: &CustomerId) -> Result<Option<Incident>, StoreError> {
-    let sql = "SELECT * FROM incidents WHERE target_id = $1 AND target_kind = 'customer' AND closed_at IS NULL";
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM incidents WHERE target_id = $1 AND target_kind = 'customer' AND closed_at IS NULL"
+    );
     conn.fetch_optional(sql, &[&customer.as_str()]).await
 }
 

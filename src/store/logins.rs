@@ -50,7 +50,9 @@ pub async fn insert(conn: &mut Conn, login: &Login) -> Result<(), StoreError> {
 
 /// A sign-in in progress that has not been given up.
 pub async fn find(conn: &mut Conn, id: Uuid, now: Timestamp) -> Result<Option<Login>, StoreError> {
-    conn.fetch_optional("SELECT * FROM logins WHERE login_id = $1 AND expires_at > $2", &[&id, &now]).await
+    let sql = "SELECT login_id, request, global_epoch, client_epoch, browser_session_id, created_at, expires_at
+               FROM logins WHERE login_id = $1 AND expires_at > $2";
+    conn.fetch_optional(sql, &[&id, &now]).await
 }
 
 /// Claims the step after a proof of identity: a new id, and who it was. False if another request was quicker.

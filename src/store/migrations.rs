@@ -3,16 +3,18 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::path::PathBuf;
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr, SqliteConnection};
+use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 
 use super::engine::Db;
 use super::{StoreError, engine};
 
 /// The schema release this program was written for.
 pub const RELEASE: i64 = 1;
+
+/// Where sqlx keeps what was applied.
+const TABLE: &str = "_sqlx_migrations";
 
 const TRUNK: [(i64, &str, &str); 1] = [(101, "first", include_str!("../../migrations/0101_first.sql"))];
 const POSTGRES: [(i64, &str, &str); 1] =
@@ -40,20 +42,32 @@ pub enum MigrationError {
 /// Brings the schema up to [`RELEASE`]; how many migrations were applied. A database one release ahead is left alone.
 pub async fn run(db: &Db) -> Result<usize, MigrationError> {
     refuse_newer(db).await?;
-    let _one_at_a_time = lock_file(db)?;
-    let before = applied(db).await?.len();
+    let _one_at_a_time = lock_file(db).await?;
     match db {
         Db::Postgres(pool) => {
-            let mut conn = pool.acquire().await.map_err(|e| failed(&e))?;
-            migrator(&POSTGRES).run_direct(None, &mut *conn, false).await.map_err(|e| failed(&e))?;
+            // Not back into the pool: a migration may take longer than a statement, and closing ends the lock.
+            let mut conn = pool.acquire().await.map_err(|e| failed(&e))?.detach();
+            let unhurried = "SET statement_timeout = 0; SET lock_timeout = 0";
+            sqlx::raw_sql(unhurried).execute(&mut conn).await.map_err(|e| failed(&e))?;
+            conn.lock().await?;
+            let applied = apply(db, &mut conn).await;
+            conn.close().await.map_err(|e| failed(&e))?;
+            applied
         }
         Db::Sqlite { writer, .. } => {
             let mut conn = writer.acquire().await.map_err(|e| failed(&e))?;
             let conn: &mut SqliteConnection = &mut conn;
-            migrator(&SQLITE).run_direct(None, conn, false).await.map_err(|e| failed(&e))?;
+            apply(db, conn).await
         }
     }
-    Ok(applied(db).await?.len() - before)
+}
+
+/// Applies what is missing on a connection that holds the lock.
+async fn apply<C: Migrate>(db: &Db, conn: &mut C) -> Result<usize, MigrationError> {
+    conn.ensure_migrations_table(TABLE).await?;
+    let before = conn.list_applied_migrations(TABLE).await?.len();
+    migrator(if db.is_embedded() { &SQLITE } else { &POSTGRES }).run_direct(None, &mut *conn, false).await?;
+    Ok(conn.list_applied_migrations(TABLE).await?.len() - before)
 }
 
 /// Refuses a database of a later release than the next, or one whose migrations are not all there; changes nothing.
@@ -75,7 +89,6 @@ async fn refuse_newer(db: &Db) -> Result<(), MigrationError> {
 
 /// Versions applied so far; none if nothing was ever applied.
 async fn applied(db: &Db) -> Result<Vec<i64>, MigrationError> {
-    const TABLE: &str = "_sqlx_migrations";
     let listed = match db {
         Db::Postgres(pool) => {
             let mut conn = pool.acquire().await.map_err(|e| failed(&e))?;
@@ -115,15 +128,19 @@ fn migrator(own: &'static [(i64, &str, &str)]) -> Migrator {
     });
     let mut migrator = Migrator::with_migrations(all.collect());
     migrator.set_ignore_missing(true);
+    migrator.set_locking(false);
     migrator
 }
 
-/// PostgreSQL takes an advisory lock by itself; SQLite gets a lock file beside the database.
-fn lock_file(db: &Db) -> Result<Option<File>, MigrationError> {
+/// One process at a time: PostgreSQL has a lock of its own, SQLite gets a lock file beside the database. The wait is not
+/// an async one, so it has a thread to itself.
+async fn lock_file(db: &Db) -> Result<Option<File>, MigrationError> {
     let Some(path) = engine::file_beside(db, "migrate.lock") else { return Ok(None) };
-    let file = File::create(PathBuf::from(&path)).map_err(|e| MigrationError::Failed(format!("{path}: {e}")))?;
-    file.lock().map_err(|e| MigrationError::Failed(format!("{path}: {e}")))?;
-    Ok(Some(file))
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::create(&path).and_then(|file| file.lock().map(|()| file));
+        file.map_err(|e| MigrationError::Failed(format!("{path}: {e}")))
+    });
+    locked.await.map_err(|e| failed(&e))?.map(Some)
 }
 
 fn failed(error: &(impl std::error::Error + ?Sized)) -> MigrationError {

@@ -1,4 +1,4 @@
-//! WHAT IS TRUE: SQL, one file per group of tables. `engine` is the only file that knows two engines; the others are
+//! WHAT IS TRUE: SQL, one file per group of tables. Only `engine` and `migrations` tell two engines apart; the others are
 //! plain functions over a connection, each query written once. Nothing here decides: policy does.
 
 pub mod audit;
@@ -7,6 +7,7 @@ pub mod clients;
 pub mod codes;
 pub mod consents;
 pub mod customers;
+mod deadline;
 pub mod devices;
 pub mod engine;
 pub mod epochs;

@@ -11,6 +11,16 @@ use crate::model::epoch::{Epochs, Level};
 use crate::model::ids::ClientId;
 use crate::model::session::{Record, Rotation, Session, Shape, SubjectKind};
 
+/// What a session is read from. Named one by one: a later release may add columns while this one serves.
+macro_rules! columns {
+    () => {
+        "s.session_id, s.client_id, s.subject_id, s.subject_kind, s.device_id, s.consent_id, s.scope, \
+         s.resources, s.shapes, s.generation, s.rotated_at, s.rotated_address, s.rotated_shape, \
+         s.access_expires_at, s.auth_at, s.created_at, s.expires_at, s.ended_at, s.global_epoch, \
+         s.client_epoch, s.subject_epoch, s.device_epoch, s.consent_epoch"
+    };
+}
+
 impl FromRow for Session {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -96,21 +106,36 @@ pub async fn insert(conn: &mut Conn, session: &Session, standing_key: Option<&st
     .map(|_| ())
 }
 
+/// The read in [`find_record`].
+pub const FIND_RECORD_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", u.level, g.epoch AS now_global, k.epoch AS now_client, u.epoch AS now_subject,
+             d.epoch AS now_device, n.epoch AS now_consent, r.serial AS revoked_serial
+      FROM sessions s
+      LEFT JOIN epochs g ON g.kind = 'global' AND g.id = '*'
+      LEFT JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id
+      LEFT JOIN epochs u ON u.kind = 'subject' AND u.id = s.subject_id
+      LEFT JOIN epochs d ON d.kind = 'device' AND d.id = s.device_id
+      LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = s.consent_id
+      LEFT JOIN revoked_tokens r ON r.session_id = s.session_id AND r.serial = $2
+      WHERE s.session_id = $1"
+);
+
 /// A session with the current epochs of its ancestors, the restriction of its subject, and whether the access token
 /// with this serial was taken back. One statement: the read on every check.
 pub async fn find_record(conn: &mut Conn, session_id: Uuid, serial: i64) -> Result<Option<Record>, StoreError> {
-    let sql = "SELECT s.*, u.level, g.epoch AS now_global, k.epoch AS now_client, u.epoch AS now_subject,
-                      d.epoch AS now_device, n.epoch AS now_consent, r.serial AS revoked_serial
-               FROM sessions s
-               LEFT JOIN epochs g ON g.kind = 'global' AND g.id = '*'
-               LEFT JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id
-               LEFT JOIN epochs u ON u.kind = 'subject' AND u.id = s.subject_id
-               LEFT JOIN epochs d ON d.kind = 'device' AND d.id = s.device_id
-               LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = s.consent_id
-               LEFT JOIN revoked_tokens r ON r.session_id = s.session_id AND r.serial = $2
-               WHERE s.session_id = $1";
-    conn.fetch_optional(sql, &[&session_id, &serial]).await
+    conn.fetch_optional(FIND_RECORD_SQL, &[&session_id, &serial]).await
 }
+
+/// The read in [`find_standing`].
+pub const FIND_STANDING_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM sessions s WHERE client_id = $1 AND standing_key = $2 AND ended_at IS NULL
+      AND global_epoch = $3 AND client_epoch = $4 AND subject_epoch = $5 AND expires_at >= $6
+      ORDER BY created_at LIMIT 1"
+);
 
 /// The live standing session of a client for one shape, born under the epochs given and good until `until`.
 pub async fn find_standing(
@@ -120,10 +145,11 @@ pub async fn find_standing(
     epochs: &Epochs,
     until: Timestamp,
 ) -> Result<Option<Session>, StoreError> {
-    let sql = "SELECT * FROM sessions WHERE client_id = $1 AND standing_key = $2 AND ended_at IS NULL
-               AND global_epoch = $3 AND client_epoch = $4 AND subject_epoch = $5 AND expires_at >= $6
-               ORDER BY created_at LIMIT 1";
-    conn.fetch_optional(sql, &[&client.as_str(), &key, &epochs.global, &epochs.client, &epochs.subject, &until]).await
+    conn.fetch_optional(
+        FIND_STANDING_SQL,
+        &[&client.as_str(), &key, &epochs.global, &epochs.client, &epochs.subject, &until],
+    )
+    .await
 }
 
 /// Makes the next generation in one conditional write; false if another request was quicker or the session ended.
@@ -145,7 +171,8 @@ pub async fn end(conn: &mut Conn, id: Uuid, reason: &str, now: Timestamp) -> Res
 
 /// A session by id, without looking at epochs.
 pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Session>, StoreError> {
-    conn.fetch_optional("SELECT * FROM sessions WHERE session_id = $1", &[&id]).await
+    let sql = concat!("SELECT ", columns!(), " FROM sessions s WHERE s.session_id = $1");
+    conn.fetch_optional(sql, &[&id]).await
 }
 
 /// A line of a customer's list of live sessions.
@@ -169,6 +196,24 @@ impl FromRow for Listed {
     }
 }
 
+/// The read in [`list_live`].
+pub const LIST_LIVE_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", s.last_seen_at, c.name AS client_name FROM sessions s
+      JOIN clients c ON c.client_id = s.client_id
+      JOIN epochs g ON g.kind = 'global' AND g.id = '*' AND g.epoch = s.global_epoch
+      JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id AND k.epoch = s.client_epoch
+      JOIN epochs u ON u.kind = 'subject' AND u.id = s.subject_id AND u.epoch = s.subject_epoch
+      LEFT JOIN epochs d ON d.kind = 'device' AND d.id = s.device_id
+      LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = s.consent_id
+      WHERE s.subject_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
+      AND (s.device_id IS NULL OR d.epoch = s.device_epoch)
+      AND (s.consent_id IS NULL OR n.epoch = s.consent_epoch)
+      AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
+      ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5"
+);
+
 /// Live sessions of a subject, newest first, before (`created_at`, id) of the page above.
 pub async fn list_live(
     conn: &mut Conn,
@@ -177,19 +222,7 @@ pub async fn list_live(
     now: Timestamp,
     limit: i64,
 ) -> Result<Vec<Listed>, StoreError> {
-    let sql = "SELECT s.*, c.name AS client_name FROM sessions s
-               JOIN clients c ON c.client_id = s.client_id
-               JOIN epochs g ON g.kind = 'global' AND g.id = '*' AND g.epoch = s.global_epoch
-               JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id AND k.epoch = s.client_epoch
-               JOIN epochs u ON u.kind = 'subject' AND u.id = s.subject_id AND u.epoch = s.subject_epoch
-               LEFT JOIN epochs d ON d.kind = 'device' AND d.id = s.device_id
-               LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = s.consent_id
-               WHERE s.subject_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
-               AND (s.device_id IS NULL OR d.epoch = s.device_epoch)
-               AND (s.consent_id IS NULL OR n.epoch = s.consent_epoch)
-               AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
-               ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5";
-    conn.fetch_all(sql, &[&subject, &now, &before.0, &before.1, &limit]).await
+    conn.fetch_all(LIST_LIVE_SQL, &[&subject, &now, &before.0, &before.1, &limit]).await
 }
 
 /// How much a revocation ends.

@@ -29,12 +29,13 @@ pub async fn insert(conn: &mut Conn, staff: &Staff, password_hash: &str) -> Resu
 
 /// A member of staff by name.
 pub async fn find(conn: &mut Conn, username: &str) -> Result<Option<Staff>, StoreError> {
-    conn.fetch_optional("SELECT * FROM staff WHERE username = $1", &[&username]).await
+    conn.fetch_optional("SELECT username, role, created_at, disabled_at FROM staff WHERE username = $1", &[&username])
+        .await
 }
 
 /// All staff by name.
 pub async fn list(conn: &mut Conn) -> Result<Vec<Staff>, StoreError> {
-    conn.fetch_all("SELECT * FROM staff ORDER BY username", &[]).await
+    conn.fetch_all("SELECT username, role, created_at, disabled_at FROM staff ORDER BY username", &[]).await
 }
 
 /// Disables a member of staff, keeping the first time; false if there is none.

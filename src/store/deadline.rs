@@ -1,0 +1,64 @@
+//! How long the database may take, and what its errors mean to us: an outage, a refusal, or that nobody knows.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::error::DatabaseError;
+use tokio::time::timeout;
+
+use super::StoreError;
+
+/// Longest any one statement may take, and any wait for a connection.
+pub(super) const DEADLINE: Duration = Duration::from_secs(3);
+
+/// Waits at most the deadline, and sorts errors by what they mean to us.
+pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match timeout(DEADLINE, work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sqlx::Error::Database(refusal))) if refusal.is_unique_violation() => Err(StoreError::Taken),
+        Ok(Err(sqlx::Error::Database(refusal))) => Err(refused(refusal.as_ref())),
+        Ok(Err(error)) => Err(StoreError::Unavailable(phrase(&error))),
+        Err(_) => Err(StoreError::Unavailable("deadline passed".to_owned())),
+    }
+}
+
+/// A refusal that time may heal (busy, shutting down, too many connections, lock or statement timeout) is an outage.
+fn refused(refusal: &dyn DatabaseError) -> StoreError {
+    let passing = [
+        "5", "6", "261", "517", "13", "55P03", "57014", "57P01", "57P02", "57P03", "53100", "53200", "53300", "40P01",
+        "40001",
+    ];
+    let code = refusal.code();
+    let text = refusal.message().to_owned();
+    match code {
+        Some(code) if passing.contains(&code.as_ref()) => StoreError::Unavailable(text),
+        Some(_) | None => StoreError::Refused(text),
+    }
+}
+
+/// One line about an error, without the connection's address or password.
+pub(super) fn phrase(error: &dyn Error) -> String {
+    error.to_string().lines().next().unwrap_or("unknown").to_owned()
+}
+
+/// The same for COMMIT, where most errors leave open whether it happened.
+pub(super) async fn commit_in_time(work: impl Future<Output = Result<(), sqlx::Error>>) -> Result<(), StoreError> {
+    match timeout(DEADLINE, work).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(sqlx::Error::Database(refusal))) if surely_undone(refusal.as_ref()) => {
+            Err(StoreError::Refused(refusal.message().to_owned()))
+        }
+        Ok(Err(error)) => Err(StoreError::CommitUnknown(phrase(&error))),
+        Err(_) => Err(StoreError::CommitUnknown("deadline passed".to_owned())),
+    }
+}
+
+/// Whether a refused COMMIT is certain to have kept nothing: a late constraint, a conflict, a busy file. A server shut
+/// down while it waits for its standby has kept the commit already (57P01), so that is not among them.
+fn surely_undone(refusal: &dyn DatabaseError) -> bool {
+    const OF_SQLITE: [&str; 3] = ["5", "19", "787"];
+    let code = refusal.code().unwrap_or_default();
+    let of_postgres = code.len() == 5 && ["23", "25", "40"].iter().any(|class| code.starts_with(class));
+    of_postgres || OF_SQLITE.contains(&code.as_ref())
+}

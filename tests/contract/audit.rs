@@ -1,0 +1,122 @@
+use std::net::{IpAddr, Ipv6Addr};
+
+use rescind::model::actor::{Actor, Who};
+use rescind::model::audit::{Action, Entry, Outcome};
+use rescind::model::ids::StaffId;
+use rescind::store::{Db, StoreError, audit};
+use uuid::Uuid;
+
+use super::engines::on_both_engines;
+use super::samples::{at, in_one, uuid};
+
+fn entry(customer: Option<&str>) -> Entry {
+    Entry {
+        audit_id: uuid(),
+        at: at(0),
+        actor: Actor {
+            who: Who::Staff(StaffId::parse("amina").expect("a name")),
+            address: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            agent: Some("Mozilla/5.0".to_owned()),
+            request_id: "r-1".to_owned(),
+        },
+        action: Action::Lockdown,
+        outcome: Outcome::Alarm,
+        target: ("customer", "john".to_owned()),
+        customer_id: customer.map(str::to_owned),
+        reason: Some("stolen – \u{1F4F1}\nsecond line".to_owned()),
+    }
+}
+
+async fn write(db: &Db, entry: &Entry) {
+    in_one(db, async |c| audit::insert(c, entry).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_reads_back_as_written() {
+    on_both_engines(async |db| {
+        let full = entry(Some("john"));
+        write(&db, &full).await;
+        let rows = audit::list(&mut db.read().await.unwrap(), None, Uuid::nil(), 10).await.unwrap();
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.audit_id, row.at), (full.audit_id, full.at));
+        assert_eq!((row.actor_kind.as_str(), row.actor_id.as_str()), ("staff", "amina"));
+        assert_eq!((row.action.as_str(), row.outcome.as_str()), ("lockdown", "alarm"));
+        assert_eq!((row.target_kind.as_str(), row.target_id.as_str()), ("customer", "john"));
+        assert_eq!((row.customer_id.as_deref(), row.reason.clone()), (Some("john"), full.reason));
+        assert_eq!((row.address.as_deref(), row.agent.as_deref()), (Some("::1"), Some("Mozilla/5.0")));
+        assert_eq!(row.request_id, "r-1");
+
+        let bare = Actor { who: Who::Anonymous, address: None, agent: None, request_id: String::new() };
+        write(&db, &Entry { actor: bare, reason: None, ..entry(None) }).await;
+        let rows = audit::list(&mut db.read().await.unwrap(), None, full.audit_id, 10).await.unwrap();
+        assert_eq!(
+            (rows[0].reason.as_deref(), rows[0].address.as_deref(), rows[0].agent.as_deref()),
+            (None, None, None)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_are_in_order_without_gaps_or_repeats_also_of_one_customer() {
+    on_both_engines(async |db| {
+        let mut of_john = Vec::new();
+        let mut all = Vec::new();
+        for n in 0..9 {
+            let whose = [Some("john"), Some("jane"), None][n % 3];
+            let entry = entry(whose);
+            write(&db, &entry).await;
+            all.push(entry.audit_id);
+            if whose == Some("john") {
+                of_john.push(entry.audit_id);
+            }
+        }
+        for (customer, expected) in [(None, all), (Some("john"), of_john)] {
+            let mut seen = vec![Uuid::nil()];
+            loop {
+                let page =
+                    audit::list(&mut db.read().await.unwrap(), customer, *seen.last().unwrap(), 2).await.unwrap();
+                if page.is_empty() {
+                    break;
+                }
+                seen.extend(page.iter().map(|row| row.audit_id));
+            }
+            assert_eq!(seen[1..], expected, "of {customer:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_can_be_neither_changed_nor_taken_out() {
+    on_both_engines(async |db| {
+        write(&db, &entry(None)).await;
+        let mut attacks =
+            vec!["UPDATE audit SET reason = 'nothing happened'", "DELETE FROM audit", "DELETE FROM audit WHERE 1 = 1"];
+        if !db.is_embedded() {
+            attacks.extend(["TRUNCATE audit", "TRUNCATE audit CASCADE"]);
+        }
+        for attack in attacks {
+            let done = in_one(&db, async |c| c.execute(attack, &[]).await).await;
+            assert!(
+                matches!(&done, Err(StoreError::Refused(why)) if why.contains("append-only")),
+                "{attack}: {done:?}"
+            );
+        }
+        let rows = audit::list(&mut db.read().await.unwrap(), None, Uuid::nil(), 10).await.unwrap();
+        assert_eq!(rows.len(), 1);
+        assert!(rows[0].reason.as_deref().is_some_and(|reason| reason.starts_with("stolen")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_id_is_used_once() {
+    on_both_engines(async |db| {
+        let first = entry(None);
+        write(&db, &first).await;
+        let again = in_one(&db, async |c| audit::insert(c, &first).await).await;
+        assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
+    })
+    .await;
+}

@@ -1,0 +1,88 @@
+use rescind::model::incident::Incident;
+use rescind::store::incidents::{self, Closing};
+use rescind::store::{Db, StoreError};
+use tokio::task::JoinSet;
+
+use super::engines::on_both_engines;
+use super::samples::{at, customer_id, in_one, incident};
+
+async fn open(db: &Db, incident: &Incident) -> Result<(), StoreError> {
+    in_one(db, async |c| incidents::insert(c, incident).await).await
+}
+
+async fn find_open(db: &Db, customer: &str) -> Option<Incident> {
+    incidents::find_open(&mut db.read().await.unwrap(), &customer_id(customer)).await.unwrap()
+}
+
+const CLOSING: Closing<'_> = Closing {
+    by: "staff:baraka",
+    reason: "new phone",
+    note: None,
+    approved_by: Some("baraka"),
+    at: rescind::clock::Timestamp::UNIX_EPOCH,
+};
+
+#[tokio::test]
+async fn a_customer_has_one_open_incident_at_a_time() {
+    on_both_engines(async |db| {
+        let first = incident("INC_1", "john");
+        open(&db, &first).await.unwrap();
+        assert!(matches!(open(&db, &incident("INC_2", "john")).await, Err(StoreError::Taken)));
+        open(&db, &incident("INC_3", "jane")).await.expect("other customers have their own");
+        assert_eq!(find_open(&db, "john").await, Some(first.clone()));
+
+        assert!(in_one(&db, async |c| incidents::close(c, &first.incident_id, &CLOSING).await).await.unwrap());
+        assert_eq!(find_open(&db, "john").await, None);
+        open(&db, &incident("INC_4", "john")).await.expect("a closed one is not in the way");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_sixteen_parallel_lockdowns_one_opens_the_incident() {
+    on_both_engines(async |db| {
+        let mut tries = JoinSet::new();
+        for n in 0..16 {
+            let db = db.clone();
+            tries.spawn(async move { open(&db, &incident(&format!("INC_{n}"), "john")).await });
+        }
+        let done = tries.join_all().await;
+        assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1);
+        assert!(done.iter().all(|one| matches!(one, Ok(()) | Err(StoreError::Taken))), "{done:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn incidents_that_are_not_lockdowns_may_be_many() {
+    on_both_engines(async |db| {
+        for id in ["INC_1", "INC_2"] {
+            let device = Incident { target_kind: "device".to_owned(), ..incident(id, "john") };
+            open(&db, &device).await.unwrap();
+            let found = incidents::find(&mut db.read().await.unwrap(), &device.incident_id).await.unwrap();
+            assert_eq!(found, Some(device));
+        }
+        assert_eq!(find_open(&db, "john").await, None, "a lost device is no lockdown");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_incident_is_closed_once() {
+    on_both_engines(async |db| {
+        let first = incident("INC_1", "john");
+        open(&db, &first).await.unwrap();
+        let close = async |closing: Closing<'_>| {
+            in_one(&db, async |c| incidents::close(c, &first.incident_id, &closing).await).await.unwrap()
+        };
+        assert!(close(Closing { at: at(7), ..CLOSING }).await);
+        assert!(!close(Closing { at: at(9), by: "staff:other", ..CLOSING }).await);
+        let closed = Incident { closed_at: Some(at(7)), closed_by: Some("staff:baraka".to_owned()), ..first.clone() };
+        assert_eq!(incidents::find(&mut db.read().await.unwrap(), &first.incident_id).await.unwrap(), Some(closed));
+
+        let none = incident("INC_9", "john").incident_id;
+        assert!(!in_one(&db, async |c| incidents::close(c, &none, &CLOSING).await).await.unwrap());
+        assert_eq!(incidents::find(&mut db.read().await.unwrap(), &none).await.unwrap(), None);
+    })
+    .await;
+}

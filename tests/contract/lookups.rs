@@ -1,0 +1,175 @@
+//! Every look-up on the way of a request uses an index, also among a million customers: shown by the plans of both
+//! engines for the texts the store sends. 50,000 of each thing by default, 1,000,000 with `TEST_FULL=1`.
+//! `cargo test --test contract lookups -- --nocapture` prints the plans; docs/lookups.md has a copy.
+
+use std::fmt::Write as _;
+
+use rescind::clock::Clock;
+use rescind::store::{audit, codes, customers, devices, sessions};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
+
+use super::engines::{Place, connect_postgres, on_both_engines_empty};
+
+/// What is looked up, and the text the store sends.
+const LOOKUPS: [(&str, &str); 11] = [
+    ("customer by id", customers::FIND_SQL),
+    ("customers by phone", customers::LIST_BY_PHONE_SQL),
+    ("customers by e-mail", customers::LIST_BY_EMAIL_SQL),
+    ("customers by beginning of name", customers::LIST_BY_NAME_SQL),
+    ("customer at sign-in", customers::FIND_FOR_SIGN_IN_SQL),
+    ("session record", sessions::FIND_RECORD_SQL),
+    ("code record", codes::FIND_RECORD_SQL),
+    ("live sessions of a subject", sessions::LIST_LIVE_SQL),
+    ("standing session of a client", sessions::FIND_STANDING_SQL),
+    ("devices of a customer", devices::LIST_SQL),
+    ("audit of a customer", audit::LIST_OF_CUSTOMER_SQL),
+];
+
+/// Each thing once for every `n`, in words both engines know; `NUMBERS` and `id(x)` (a UUID) are put in for each.
+const FILL: [&str; 10] = [
+    "INSERT INTO subjects SELECT 'c' || n, 'customer' FROM NUMBERS",
+    "INSERT INTO epochs SELECT 'subject', 'c' || n, 1, 'none' FROM NUMBERS",
+    "INSERT INTO epochs SELECT 'device', 'd' || n, 1, 'none' FROM NUMBERS",
+    "INSERT INTO customers SELECT 'c' || n, 'Name ' || n, 'name ' || n, 'e' || n || '@x.example', 'e' || n || '@x.example',
+         '+2547' || n, NULL, TIME, NULL FROM NUMBERS",
+    "INSERT INTO devices (device_id, customer_id, client_id, app_device_id, browser_id, first_seen_at, last_seen_at)
+         SELECT 'd' || n, 'c' || n, 'app', 'phone', id(n), TIME, TIME FROM NUMBERS",
+    "INSERT INTO sessions SELECT id(n), 'app', 'c' || n, 'customer', 'd' || n, NULL, 'openid', '[]', '[]', NULL, 1, TIME, NULL,
+         0, TIME, TIME, TIME, TIME, TIME, NULL, NULL, 1, 1, 1, 1, NULL FROM NUMBERS",
+    "INSERT INTO sessions SELECT id(-n), 'k' || (n % 100), 'k' || (n % 100), 'service', NULL, NULL, 'a', '[]', '[]',
+         's' || (n % 10), 1, TIME, NULL, 0, TIME, NULL, TIME, TIME, TIME, NULL, NULL, 1, 1, 1, NULL, NULL
+         FROM NUMBERS WHERE n % 100 = 0",
+    "INSERT INTO codes SELECT id(n), 'app', 'u', 'h' || n, NULL, 'openid', '[]', 'c' || n, 'd' || n, 'x', TIME, TIME, TIME, 0,
+         NULL, 1, 1, 1, 1, 1 FROM NUMBERS",
+    "INSERT INTO audit SELECT id(n), TIME, 'customer', 'c' || n, 'sign_in', 'done', 'customer', 'c' || n, 'c' || n, NULL,
+         NULL, NULL, 'r' FROM NUMBERS",
+    "INSERT INTO revoked_tokens SELECT id(n), 1, TIME FROM NUMBERS",
+];
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment how large to be")]
+fn size() -> i64 {
+    if std::env::var_os("TEST_FULL").is_some_and(|full| !full.is_empty() && full != "0") { 1_000_000 } else { 50_000 }
+}
+
+async fn fill_postgres(conn: &mut PgConnection) {
+    // Foreign keys are checked elsewhere; without them the fill takes a fifth of the time.
+    let all = FILL.join(";\n");
+    let numbers = format!("generate_series(1, {}) AS numbers (n)", size());
+    let filled = all
+        .replace("NUMBERS", &numbers)
+        .replace("TIME", "TIMESTAMPTZ '2025-01-01 00:00:00+00'")
+        .replace("id(n)", "CAST(LPAD(TO_HEX(n), 32, '0') AS UUID)")
+        .replace("id(-n)", "CAST('f' || LPAD(TO_HEX(n), 31, '0') AS UUID)");
+    let sql = format!("SET session_replication_role = replica; SET synchronous_commit = off; {filled}; ANALYZE");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("PostgreSQL is filled");
+}
+
+async fn fill_sqlite(conn: &mut SqliteConnection) {
+    let before = "PRAGMA foreign_keys = off; PRAGMA synchronous = off; PRAGMA cache_size = -200000";
+    sqlx::raw_sql(before).execute(&mut *conn).await.expect("settings");
+    let all = FILL.join(";\n");
+    let numbers = "numbers";
+    let filled = all
+        .replace("NUMBERS", numbers)
+        .replace("TIME", "'2025-01-01T00:00:00+00:00'")
+        .replace("id(n)", "UNHEX(PRINTF('%032x', n))")
+        .replace("id(-n)", "UNHEX('f' || PRINTF('%031x', n))");
+    let sql = format!(
+        "BEGIN; CREATE TEMP TABLE numbers AS WITH RECURSIVE up (n) AS
+             (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {}) SELECT n FROM up;
+         {filled}; COMMIT; ANALYZE",
+        size()
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("SQLite is filled");
+}
+
+/// The plan PostgreSQL keeps for all parameters, whatever they are.
+async fn plan_of_postgres(conn: &mut PgConnection, sql: &str) -> Vec<String> {
+    let most = (1..=9).filter(|n| sql.contains(&format!("${n}"))).max().unwrap_or(0);
+    let nulls = vec!["NULL"; most].join(", ");
+    let prepare = format!("SET plan_cache_mode = force_generic_plan; DEALLOCATE ALL; PREPARE lookup AS {sql}");
+    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *conn).await.expect("the text prepares");
+    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE lookup({nulls})");
+    let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(conn).await.expect("a plan");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn plan_of_sqlite(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let explain = format!("EXPLAIN QUERY PLAN {sql}");
+    let rows = sqlx::query(AssertSqlSafe(explain)).fetch_all(conn).await.expect("a plan");
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
+/// The first line that reads a whole table. Small ones may be: there are few clients, and `found` is the list of at most
+/// a handful that a sign-in names.
+fn reads_a_whole_table(plan: &[String]) -> Option<&String> {
+    plan.iter().find(|line| {
+        let line = line.trim_start_matches([' ', '-', '>']);
+        let whole_of_postgres = line.contains("Seq Scan on ") && !line.contains("Seq Scan on clients ");
+        let whole_of_sqlite = line.starts_with("SCAN ") && line != "SCAN found" && line != "SCAN CONSTANT ROW";
+        whole_of_postgres || whole_of_sqlite
+    })
+}
+
+#[test]
+fn a_plan_that_reads_a_whole_table_is_noticed() {
+    for bad in [
+        "  ->  Seq Scan on customers c",
+        "->  Parallel Seq Scan on epochs g",
+        "SCAN c",
+        "SCAN c USING INDEX customers_by_name",
+        "SCAN s",
+    ] {
+        assert!(reads_a_whole_table(&["Limit".to_owned(), bad.to_owned()]).is_some(), "{bad}");
+    }
+    for good in ["->  Index Scan using customers_pkey on customers c", "SEARCH c USING INDEX x (phone=?)", "SCAN found"]
+    {
+        assert!(reads_a_whole_table(&[good.to_owned()]).is_none(), "{good}");
+    }
+}
+
+#[tokio::test]
+async fn every_hot_lookup_uses_an_index() {
+    on_both_engines_empty(async |place| {
+        let db = place.open().await;
+        rescind::store::migrations::run(&db).await.expect("migrations run");
+        db.close().await;
+        let watch = Clock::default().start();
+        let mut plans = Vec::new();
+        let engine = match place {
+            Place::Postgres(_) => {
+                let mut conn = connect_postgres(&place.url()).await;
+                fill_postgres(&mut conn).await;
+                for (name, sql) in LOOKUPS {
+                    plans.push((name, plan_of_postgres(&mut conn, sql).await));
+                }
+                let unindexed = plan_of_postgres(&mut conn, "SELECT * FROM customers WHERE name = $1").await;
+                assert!(reads_a_whole_table(&unindexed).is_some(), "the test notices nothing: {unindexed:?}");
+                conn.close().await.expect("the connection closes");
+                "PostgreSQL"
+            }
+            Place::Sqlite(_) => {
+                let options: SqliteConnectOptions = place.url().parse().expect("an address");
+                let mut conn = options.connect().await.expect("the file opens");
+                fill_sqlite(&mut conn).await;
+                for (name, sql) in LOOKUPS {
+                    plans.push((name, plan_of_sqlite(&mut conn, sql).await));
+                }
+                let unindexed = plan_of_sqlite(&mut conn, "SELECT * FROM customers WHERE name = $1").await;
+                assert!(reads_a_whole_table(&unindexed).is_some(), "the test notices nothing: {unindexed:?}");
+                conn.close().await.expect("the connection closes");
+                "SQLite"
+            }
+        };
+        let mut text = format!("{engine}, {} customers, filled and read in {} ms\n", size(), watch.elapsed_ms());
+        for (name, plan) in &plans {
+            writeln!(text, "\n{name}\n    {}", plan.join("\n    ")).expect("a text grows");
+        }
+        println!("{text}");
+        for (name, plan) in &plans {
+            assert_eq!(reads_a_whole_table(plan), None, "{engine}: {name}");
+        }
+    })
+    .await;
+}

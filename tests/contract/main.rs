@@ -1,0 +1,27 @@
+//! The contract of the store: what every function in `src/store` promises, tested on both engines. One file here for
+//! each file there.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails says so by panicking")]
+
+mod audit;
+mod browser_sessions;
+mod clients;
+mod codes;
+mod consents;
+mod coverage;
+mod customers;
+mod devices;
+mod engine;
+mod engines;
+mod epochs;
+mod facts;
+mod idempotency;
+mod incidents;
+mod logins;
+mod lookups;
+mod migrations;
+mod revoked_tokens;
+mod samples;
+mod sessions;
+mod staff;
+mod subjects;
+mod throttles;

@@ -1,0 +1,74 @@
+use std::collections::BTreeSet;
+
+use rescind::store::throttles::{self, Counter};
+use rescind::store::{Db, customers};
+use tokio::task::JoinSet;
+
+use super::engines::on_both_engines;
+use super::samples::{at, customer, customer_id, in_one};
+
+const KEY: [u8; 32] = [7; 32];
+const OTHER: [u8; 32] = [0; 32];
+
+async fn count(db: &Db, key: &[u8; 32]) -> Counter {
+    in_one(db, async |c| throttles::count(c, key, None, at(0)).await).await.unwrap()
+}
+
+#[tokio::test]
+async fn parallel_tries_are_counted_one_by_one() {
+    on_both_engines(async |db| {
+        let mut tries = JoinSet::new();
+        for _ in 0..16 {
+            let db = db.clone();
+            tries.spawn(async move { count(&db, &KEY).await.failures });
+        }
+        let counted: BTreeSet<i64> = tries.join_all().await.into_iter().collect();
+        assert_eq!(counted, (1..=16).collect(), "each try saw a number of its own");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_try_that_was_not_committed_does_not_count() {
+    on_both_engines(async |db| {
+        let mut dropped = db.begin().await.unwrap();
+        throttles::count(&mut dropped, &KEY, None, at(0)).await.unwrap();
+        drop(dropped);
+        assert_eq!(count(&db, &KEY).await.failures, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_block_is_told_to_the_next_try_and_a_reset_forgets_it() {
+    on_both_engines(async |db| {
+        assert_eq!(count(&db, &KEY).await, Counter { failures: 1, blocked_until: None });
+        in_one(&db, async |c| throttles::block(c, &KEY, at(900)).await).await.unwrap();
+        assert_eq!(count(&db, &KEY).await, Counter { failures: 2, blocked_until: Some(at(900)) });
+        assert_eq!(count(&db, &OTHER).await, Counter { failures: 1, blocked_until: None });
+
+        in_one(&db, async |c| throttles::reset(c, &KEY).await).await.unwrap();
+        assert_eq!(count(&db, &KEY).await, Counter { failures: 1, blocked_until: None });
+        assert_eq!(count(&db, &OTHER).await.failures, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_counters_of_a_customer_are_forgotten_and_no_others() {
+    on_both_engines(async |db| {
+        let (john, jane) = (customer_id("john"), customer_id("jane"));
+        for id in ["john", "jane"] {
+            in_one(&db, async |c| customers::insert(c, &customer(id), None).await).await.unwrap();
+        }
+        for (key, whose) in [([1; 32], &john), ([2; 32], &john), ([3; 32], &jane)] {
+            in_one(&db, async |c| throttles::count(c, &key, Some(whose), at(0)).await).await.unwrap();
+        }
+        count(&db, &KEY).await;
+        assert_eq!(in_one(&db, async |c| throttles::reset_customer(c, &john).await).await.unwrap(), 2);
+        assert_eq!(count(&db, &[1; 32]).await.failures, 1);
+        assert_eq!(count(&db, &[3; 32]).await.failures, 2);
+        assert_eq!(count(&db, &KEY).await.failures, 2);
+    })
+    .await;
+}
