@@ -23,7 +23,7 @@ pub enum Command {
 }
 
 /// Runs one.
-pub async fn run(_out: &Output, command: Command) -> Result<(), Failure> {
+pub async fn run(_out: Output, command: Command) -> Result<(), Failure> {
     let Command::Export { customer } = command;
     let app = open::app().await?;
     record_alone(&app, &open::actor(), Told::done(Action::AuditRead, "audit", customer.as_deref().unwrap_or("*")))

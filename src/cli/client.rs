@@ -1,4 +1,5 @@
 //! `rescind client`.
+#![allow(clippy::doc_markdown, reason = "these comments are help texts, shown as they are")]
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -105,7 +106,7 @@ fn auth_method(text: &str) -> Result<AuthMethod, String> {
 }
 
 /// Runs one.
-pub async fn run(out: &Output, command: Command) -> Result<(), Failure> {
+pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(new) => create(out, *new).await,
         Command::List => list(out).await,
@@ -127,7 +128,7 @@ pub async fn run(out: &Output, command: Command) -> Result<(), Failure> {
     }
 }
 
-async fn create(out: &Output, new: New) -> Result<(), Failure> {
+async fn create(out: Output, new: New) -> Result<(), Failure> {
     let app = open::app().await?;
     let wanted = NewClient {
         client_id: new.id,
@@ -146,7 +147,7 @@ async fn create(out: &Output, new: New) -> Result<(), Failure> {
     answer(out, &checked.client_id, done)
 }
 
-fn answer(out: &Output, id: &ClientId, done: Registered) -> Result<(), Failure> {
+fn answer(out: Output, id: &ClientId, done: Registered) -> Result<(), Failure> {
     match done {
         Registered::Done(None) => out.say(&json!({ "client_id": id }), &format!("client_id: {id}")),
         Registered::Done(Some(secret)) => {
@@ -161,14 +162,14 @@ fn answer(out: &Output, id: &ClientId, done: Registered) -> Result<(), Failure> 
     }
 }
 
-async fn list(out: &Output) -> Result<(), Failure> {
+async fn list(out: Output) -> Result<(), Failure> {
     let app = open::app().await?;
     let found = clients::list(&mut app.db.read().await?).await?;
     let lines: Vec<String> = found.iter().map(line).collect();
     out.say(&json!({ "items": found, "next_cursor": null }), &lines.join("\n"))
 }
 
-async fn show(out: &Output, id: &ClientId) -> Result<(), Failure> {
+async fn show(out: Output, id: &ClientId) -> Result<(), Failure> {
     let app = open::app().await?;
     let found = clients::find(&mut app.db.read().await?, id.as_str()).await?;
     let client = found.ok_or_else(|| Failure::new(format!("there is no client {id}")))?;

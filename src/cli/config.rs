@@ -16,7 +16,7 @@ pub enum Command {
 }
 
 /// Runs one.
-pub fn run(out: &Output, command: &Command) -> Result<(), Failure> {
+pub fn run(out: Output, command: &Command) -> Result<(), Failure> {
     let Command::Check = command;
     let settings = Settings::load()?;
     let lines = settings.lines();

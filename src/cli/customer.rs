@@ -110,7 +110,7 @@ struct Line {
 }
 
 /// Runs one.
-pub async fn run(out: &Output, command: Command) -> Result<(), Failure> {
+pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(new) => create(out, new).await,
         Command::Show { id } => show(out, &id).await,
@@ -132,7 +132,7 @@ pub async fn run(out: &Output, command: Command) -> Result<(), Failure> {
     }
 }
 
-async fn create(out: &Output, new: New) -> Result<(), Failure> {
+async fn create(out: Output, new: New) -> Result<(), Failure> {
     let app = open::app().await?;
     let line = Line { id: new.id.to_string(), name: new.name, email: new.email, phone: new.phone, password_hash: None };
     let customer = checked(&app, &line).map_err(Failure::new)?;
@@ -140,7 +140,7 @@ async fn create(out: &Output, new: New) -> Result<(), Failure> {
     answer(out, &new.id, customer::create(&app, &open::actor(), customer, &password).await?)
 }
 
-async fn show(out: &Output, id: &CustomerId) -> Result<(), Failure> {
+async fn show(out: Output, id: &CustomerId) -> Result<(), Failure> {
     let app = open::app().await?;
     let found = sessions::customer(&app, &open::actor(), id).await?;
     let view = found.ok_or_else(|| Failure::new(format!("there is no customer {id}")))?;
@@ -155,7 +155,7 @@ async fn show(out: &Output, id: &CustomerId) -> Result<(), Failure> {
     out.say(&json!(view), &text)
 }
 
-async fn update(out: &Output, changes: Changes) -> Result<(), Failure> {
+async fn update(out: Output, changes: Changes) -> Result<(), Failure> {
     let app = open::app().await?;
     let found = sessions::customer(&app, &open::actor(), &changes.id).await?;
     let old = found.ok_or_else(|| Failure::new(format!("there is no customer {}", changes.id)))?.customer;
@@ -170,7 +170,7 @@ async fn update(out: &Output, changes: Changes) -> Result<(), Failure> {
     answer(out, &changes.id, customer::change_contact(&app, &open::actor(), &new).await?)
 }
 
-fn answer(out: &Output, id: &CustomerId, done: Entered) -> Result<(), Failure> {
+fn answer(out: Output, id: &CustomerId, done: Entered) -> Result<(), Failure> {
     match done {
         Entered::Done => out.say(&json!({ "customer_id": id }), &format!("customer_id: {id}")),
         Entered::Taken => Err(Failure::new(format!("the name {id} is taken by a client, customer or member of staff"))),
@@ -197,7 +197,7 @@ fn checked(app: &App, line: &Line) -> Result<Customer, String> {
     })
 }
 
-async fn import(out: &Output, file: &std::path::Path) -> Result<(), Failure> {
+async fn import(out: Output, file: &std::path::Path) -> Result<(), Failure> {
     let app = open::app().await?;
     let mut new = Vec::new();
     let mut numbers = Vec::new();

@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 /// Runs the demo.
-pub async fn run(out: &Output, options: Options) -> Result<(), Failure> {
+pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
     let settings = settings(&options)?;
     crate::log::start(tracing::Level::WARN);
     begin_anew(&options.data, &settings).await?;

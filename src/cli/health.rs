@@ -21,14 +21,12 @@ pub struct Options {
 }
 
 /// Asks `/health/ready`; fails unless it is ready.
-pub async fn run(out: &Output, options: Options) -> Result<(), Failure> {
-    let address = match options.address {
-        Some(address) => address,
-        None => {
-            let rocket = Settings::load()?.rocket;
-            let port: u16 = rocket.extract_inner("port").map_err(Failure::new)?;
-            format!("127.0.0.1:{port}")
-        }
+pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
+    let address = if let Some(address) = options.address {
+        address
+    } else {
+        let port: u16 = Settings::load()?.rocket.extract_inner("port").map_err(Failure::new)?;
+        format!("127.0.0.1:{port}")
     };
     let status = timeout(Duration::from_secs(5), ask(&address)).await.map_err(|_| Failure::new("no answer in 5 s"))?;
     let status = status.map_err(|error| Failure::new(format!("{address}: {error}")))?;

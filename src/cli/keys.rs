@@ -22,7 +22,7 @@ pub enum Command {
 }
 
 /// Runs one.
-pub fn run(out: &Output, command: Command) -> Result<(), Failure> {
+pub fn run(out: Output, command: Command) -> Result<(), Failure> {
     match command {
         Command::Generate => {
             let (ring, data, pepper) =
@@ -43,7 +43,7 @@ pub fn run(out: &Output, command: Command) -> Result<(), Failure> {
 }
 
 /// An embedded server's key file is replaced; otherwise the new ring is printed for the operator to set.
-fn rotate(out: &Output) -> Result<(), Failure> {
+fn rotate(out: Output) -> Result<(), Failure> {
     let settings = Settings::load()?;
     let keys = settings.keys()?;
     let ring = keys.ring.rotated().map_err(Failure::new)?;

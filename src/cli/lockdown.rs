@@ -45,7 +45,7 @@ pub struct UnlockOptions {
 }
 
 /// Takes back.
-pub async fn lock(out: &Output, options: LockdownOptions) -> Result<(), Failure> {
+pub async fn lock(out: Output, options: LockdownOptions) -> Result<(), Failure> {
     let why = Why { reason: input::reason(&options.reason)?, note: options.note, key: None };
     let app = open::app().await?;
     let actor = open::actor();
@@ -58,7 +58,7 @@ pub async fn lock(out: &Output, options: LockdownOptions) -> Result<(), Failure>
 }
 
 /// Lifts a lockdown.
-pub async fn unlock(out: &Output, options: UnlockOptions) -> Result<(), Failure> {
+pub async fn unlock(out: Output, options: UnlockOptions) -> Result<(), Failure> {
     let reason = input::reason(&options.reason)?;
     let app = open::app().await?;
     let customer = options.customer;
@@ -75,7 +75,7 @@ pub async fn unlock(out: &Output, options: UnlockOptions) -> Result<(), Failure>
 }
 
 /// Prints a receipt. Unconfirmed is a failure: it must be repeated.
-pub fn receipt(out: &Output, taken: Taken, name: &str) -> Result<(), Failure> {
+pub fn receipt(out: Output, taken: Taken, name: &str) -> Result<(), Failure> {
     match taken {
         Taken::NotFound => Err(Failure::new(format!("there is no {name}"))),
         Taken::KeyReused => Err(Failure::new("the idempotency key was used for another request")),

@@ -152,19 +152,19 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let out = output::Output::new(arguments.json);
     match arguments.command {
         Command::Serve => serve::run().await,
-        Command::Demo(options) => demo::run(&out, options).await,
-        Command::Migrate => open::migrate(&out).await,
-        Command::Client(command) => client::run(&out, command).await,
-        Command::Customer(command) => customer::run(&out, command).await,
-        Command::Staff(command) => staff::run(&out, command).await,
-        Command::Session(command) => session::run_sessions(&out, command).await,
-        Command::Device(command) => session::run_devices(&out, command).await,
-        Command::Lockdown(options) => lockdown::lock(&out, options).await,
-        Command::Unlock(options) => lockdown::unlock(&out, options).await,
-        Command::Audit(command) => audit::run(&out, command).await,
-        Command::Keys(command) => keys::run(&out, command),
-        Command::Config(command) => config::run(&out, &command),
-        Command::Health(options) => health::run(&out, options).await,
+        Command::Demo(options) => Box::pin(demo::run(out, options)).await,
+        Command::Migrate => open::migrate(out).await,
+        Command::Client(command) => client::run(out, command).await,
+        Command::Customer(command) => customer::run(out, command).await,
+        Command::Staff(command) => staff::run(out, command).await,
+        Command::Session(command) => session::run_sessions(out, command).await,
+        Command::Device(command) => session::run_devices(out, command).await,
+        Command::Lockdown(options) => lockdown::lock(out, options).await,
+        Command::Unlock(options) => lockdown::unlock(out, options).await,
+        Command::Audit(command) => audit::run(out, command).await,
+        Command::Keys(command) => keys::run(out, command),
+        Command::Config(command) => config::run(out, &command),
+        Command::Health(options) => health::run(out, options).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "rescind", &mut std::io::stdout());
             Ok(())

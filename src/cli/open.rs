@@ -48,7 +48,7 @@ pub fn actor() -> Actor {
 }
 
 /// `rescind migrate`.
-pub async fn migrate(out: &Output) -> Result<(), Failure> {
+pub async fn migrate(out: Output) -> Result<(), Failure> {
     let settings = Settings::load()?;
     crate::log::start(tracing::Level::WARN);
     let db = Db::open(settings.database_url.expose()).await?;

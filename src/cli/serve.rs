@@ -66,7 +66,9 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
 
 /// One line about why Rocket did not start.
 fn reason(error: &rocket::Error, settings: &Settings) -> String {
-    let at = |name| settings.rocket.find_value(name).ok().and_then(|v| v.into_string()).unwrap_or_default();
+    let at = |name| {
+        settings.rocket.find_value(name).ok().and_then(rocket::figment::value::Value::into_string).unwrap_or_default()
+    };
     let port: u16 = settings.rocket.extract_inner("port").unwrap_or(0);
     match error.kind() {
         rocket::error::ErrorKind::Bind(why) => {

@@ -51,7 +51,7 @@ pub enum DeviceCommand {
 }
 
 /// Runs a command over sessions.
-pub async fn run_sessions(out: &Output, command: SessionCommand) -> Result<(), Failure> {
+pub async fn run_sessions(out: Output, command: SessionCommand) -> Result<(), Failure> {
     let app = open::app().await?;
     let actor = open::actor();
     match command {
@@ -77,7 +77,7 @@ pub async fn run_sessions(out: &Output, command: SessionCommand) -> Result<(), F
 }
 
 /// Runs a command over devices.
-pub async fn run_devices(out: &Output, command: DeviceCommand) -> Result<(), Failure> {
+pub async fn run_devices(out: Output, command: DeviceCommand) -> Result<(), Failure> {
     let app = open::app().await?;
     let actor = open::actor();
     match command {

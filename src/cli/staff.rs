@@ -45,7 +45,7 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 /// Runs one.
-pub async fn run(out: &Output, command: Command) -> Result<(), Failure> {
+pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
     let app = open::app().await?;
     let actor = open::actor();
     match command {
@@ -69,7 +69,7 @@ pub async fn run(out: &Output, command: Command) -> Result<(), Failure> {
     }
 }
 
-fn answer(out: &Output, username: &StaffId, done: Entered) -> Result<(), Failure> {
+fn answer(out: Output, username: &StaffId, done: Entered) -> Result<(), Failure> {
     match done {
         Entered::Done => out.say(&json!({ "username": username }), &format!("username: {username}")),
         Entered::Taken => {

@@ -20,7 +20,7 @@ const BATCH: i64 = 500;
 pub async fn run(app: Arc<App>) {
     let mut seen = every(Duration::from_secs(5));
     let mut sweep = every(Duration::from_secs(1));
-    let mut tidy = every(Duration::from_secs(60));
+    let mut tidy = every(Duration::from_mins(1));
     loop {
         let (name, done) = tokio::select! {
             _ = seen.tick() => ("flush_seen", flush_seen(&app).await),

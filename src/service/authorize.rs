@@ -90,18 +90,19 @@ pub async fn begin(app: &App, actor: &Actor, asked: Asked, signed_in: Option<&Br
     };
     let login = new_login(app, request, known.epochs);
     let silent = prompt.as_deref() == Some("none");
-    next(app, actor, login, &known.client, signed_in, silent).await
+    next(app, actor, login, &known.client, Person { signed_in, silent }).await
 }
 
-/// After sign-in, or with an earlier one: consent, or the code.
-pub async fn next(
-    app: &App,
-    actor: &Actor,
-    login: Login,
-    client: &Client,
-    signed_in: Option<&BrowserRecord>,
+/// Who is at the browser, as far as we know, and whether we may ask.
+#[derive(Clone, Copy)]
+struct Person<'a> {
+    signed_in: Option<&'a BrowserRecord>,
     silent: bool,
-) -> Result<Step, Fault> {
+}
+
+/// With an earlier sign-in that counts: consent, or the code. Otherwise the sign-in page.
+async fn next(app: &App, actor: &Actor, login: Login, client: &Client, person: Person<'_>) -> Result<Step, Fault> {
+    let Person { signed_in, silent } = person;
     let Some(request) = login.request.clone() else { return Ok(Step::Refuse("No application asked for this.")) };
     let now = app.clock.now();
     let Some(record) = signed_in.filter(|record| counts(record, &request, now)) else {

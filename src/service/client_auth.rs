@@ -10,7 +10,8 @@ use crate::model::audit::Action;
 use crate::model::client::AuthMethod;
 use crate::secret::client_secret;
 use crate::secret::text::SecretText;
-use crate::store::clients::{self, KnownClient};
+use crate::store::clients;
+pub use crate::store::clients::KnownClient;
 
 /// What a client sent to prove itself.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ async fn refuse(app: &App, actor: &Actor, id: &str) -> Result<Proof, Fault> {
     if let Err(wait) = allowed {
         return Ok(Proof::TooMany(wait));
     }
-    let claimed: String = id.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    let claimed: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();
     record_alone(app, actor, Told::refused(Action::ClientAuthentication, "client", claimed)).await?;
     Ok(Proof::Refused)
 }

@@ -104,5 +104,5 @@ fn standing_key(shape: &Shape) -> String {
     let mut words: Vec<&str> = shape.scope.words().chain(shape.audience.iter().map(String::as_str)).collect();
     words.sort_unstable();
     let digest = client_secret::digest(&words.join(" "));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&digest)
 }

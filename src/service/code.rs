@@ -119,16 +119,13 @@ async fn consent(
     }
     let now = app.clock.now();
     let given = Given { customer, client, scope: allowed.scope, resources: &allowed.request.resources, at: now };
-    let (consent_id, epoch) = match known {
-        Some(consent) => {
-            consents::renew(tx, consent.consent_id, &given).await?;
-            (consent.consent_id, consent.epoch)
-        }
-        None => {
-            let new = random::id(now);
-            consents::insert(tx, new, &given).await?;
-            (new, 1)
-        }
+    let (consent_id, epoch) = if let Some(consent) = known {
+        consents::renew(tx, consent.consent_id, &given).await?;
+        (consent.consent_id, consent.epoch)
+    } else {
+        let new = random::id(now);
+        consents::insert(tx, new, &given).await?;
+        (new, 1)
     };
     let told = Told::done(Action::Consent, "client", client).of(customer).because(allowed.scope.to_string());
     record(app, tx, actor, told).await?;
@@ -142,7 +139,7 @@ async fn note_challenge(app: &App, tx: &mut Conn, actor: &Actor, code: &Code) ->
         return Ok(());
     }
     let told = Told::alarm(Action::ChallengeReuse, "client", &code.client_id).of(&code.customer_id);
-    record(app, tx, actor, told.because(format!("seen {} times before", before))).await
+    record(app, tx, actor, told.because(format!("seen {before} times before"))).await
 }
 
 /// What was sent to redeem a code.

@@ -10,6 +10,7 @@ use crate::model::audit::Action;
 use crate::model::client::Client;
 use crate::model::login::{AuthorizationRequest, BrowserSession, Login};
 use crate::model::scope::Scope;
+use crate::secret::text::SecretText;
 use crate::store::{clients, consents, logins};
 
 /// What the consent page shows.
@@ -82,7 +83,7 @@ pub async fn after_sign_in(app: &App, actor: &Actor, login: &Login, browser: &Br
     }
     let gives_consent = need == Need::Write;
     let allowed = Allowed { login, request, browser, scope: &request.scope, gives_consent, is_stored: true };
-    Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(|code| code.expose())))
+    Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(SecretText::expose)))
 }
 
 /// What the consent page of a sign-in in progress asks; `None` if it is not this browser's.
@@ -101,7 +102,7 @@ pub async fn question(app: &App, login: &Login, browser: &BrowserSession) -> Res
 pub async fn approve(app: &App, actor: &Actor, login: &Login, browser: &BrowserSession) -> Result<After, Fault> {
     let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(After::Stale) };
     let allowed = Allowed { login, request, browser, scope: &request.scope, gives_consent: true, is_stored: true };
-    Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(|code| code.expose())))
+    Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(SecretText::expose)))
 }
 
 /// The person says no: the client is told, and nothing is given.

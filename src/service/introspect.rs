@@ -18,7 +18,7 @@ use crate::store::sessions;
 
 /// What is said of a good token (RFC 7662 §2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Active {
+pub struct Claims {
     active: bool,
     scope: String,
     client_id: String,
@@ -43,7 +43,7 @@ pub struct Active {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Good.
-    Active(Box<Active>),
+    Active(Box<Claims>),
     /// Not good, for whatever reason.
     Inactive,
     /// The caller may not ask.
@@ -63,8 +63,14 @@ pub async fn check(app: &App, caller: &Client, token: &str) -> Result<Answer, Fa
     let is_refresh = match kind {
         Kind::Access => false,
         Kind::Refresh => true,
-        Kind::Code | Kind::PushedRequest | Kind::ApiKey | Kind::BrowserSession => return Ok(Answer::Inactive),
-        Kind::StaffSession | Kind::Device | Kind::Login | Kind::EmailedLink => return Ok(Answer::Inactive),
+        Kind::Code
+        | Kind::PushedRequest
+        | Kind::ApiKey
+        | Kind::BrowserSession
+        | Kind::StaffSession
+        | Kind::Device
+        | Kind::Login
+        | Kind::EmailedLink => return Ok(Answer::Inactive),
     };
     let now = app.clock.now();
     if reference.expires_at <= unix_seconds(now) {
@@ -109,12 +115,12 @@ struct Told<'a> {
     level: Level,
 }
 
-fn answer(app: &App, caller: &Client, session: &Session, told: &Told<'_>) -> Active {
+fn answer(app: &App, caller: &Client, session: &Session, told: &Told<'_>) -> Claims {
     let scope = told.shape.map_or(&session.scope, |shape| &shape.scope);
     let life = u32::try_from(app.settings.lifetimes.access.num_seconds()).unwrap_or(0);
     let born = unix_seconds(session.created_at);
     let minted = told.shape.map_or(born, |_| told.reference.expires_at.saturating_sub(life).max(born));
-    Active {
+    Claims {
         active: true,
         scope: told_scope(caller, scope).to_string(),
         client_id: session.client_id.to_string(),

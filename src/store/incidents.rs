@@ -9,7 +9,7 @@ use crate::model::incident::Incident;
 /// What an incident is read from. Named one by one: a later release may add columns while this one serves.
 macro_rules! columns {
     () => {
-        "incident_id, target_kind, target_id, opened_by, reason, note, sessions_ended, devices, \
+        "incident_id, target_kind, target_id, opened_by, reason, note, sessions_ended, devices, epoch, \
          opened_at, closed_at, closed_by"
     };
 }
@@ -75,13 +75,17 @@ pub async fn find_open(conn: &mut Conn, customer: &CustomerId) -> Result<Option<
 
 /// The last incident about a target.
 pub async fn find_last(conn: &mut Conn, kind: &str, id: &str) -> Result<Option<Incident>, StoreError> {
-    let sql = "SELECT * FROM incidents WHERE target_kind = $1 AND target_id = $2 ORDER BY opened_at DESC LIMIT 1";
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM incidents WHERE target_kind = $1 AND target_id = $2 ORDER BY opened_at DESC, incident_id LIMIT 1"
+    );
     conn.fetch_optional(sql, &[&kind, &id]).await
 }
 
 /// Incidents whose sessions have not been marked ended yet, oldest first.
 pub async fn list_unswept(conn: &mut Conn, limit: i64) -> Result<Vec<Incident>, StoreError> {
-    let sql = "SELECT * FROM incidents WHERE swept_at IS NULL ORDER BY opened_at LIMIT $1";
+    let sql = concat!("SELECT ", columns!(), " FROM incidents WHERE swept_at IS NULL ORDER BY opened_at LIMIT $1");
     conn.fetch_all(sql, &[&limit]).await
 }
 

@@ -89,8 +89,8 @@ async fn a_sweep_ends_what_was_born_below_the_epoch_and_nothing_else() {
         assert_eq!(sweep(2, 3).await, 0);
         assert_eq!(ended().await, [Some(at(2)), None, None]);
 
-        let device = async |id, below| {
-            in_one(&db, async |c| browser_sessions::sweep_device(c, id, below, at(5)).await).await.unwrap()
+        let device = async |id: uuid::Uuid, below| {
+            in_one(&db, async |c| browser_sessions::sweep_device(c, &id.to_string(), below, at(5)).await).await.unwrap()
         };
         assert_eq!(device(john.device_id, 2).await, 0);
         assert_eq!(device(john.device_id, 3).await, 1);

@@ -86,3 +86,36 @@ async fn an_incident_is_closed_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_last_incident_about_a_target_is_found() {
+    on_both_engines(async |db| {
+        for (id, ms) in [("INC_1", 5), ("INC_2", 9), ("INC_3", 7)] {
+            let device = Incident { target_kind: "device".to_owned(), opened_at: at(ms), ..incident(id, "phone") };
+            open(&db, &device).await.unwrap();
+        }
+        let mut conn = db.read().await.unwrap();
+        let last = incidents::find_last(&mut conn, "device", "phone").await.unwrap();
+        assert_eq!(last.map(|one| one.incident_id.to_string()).as_deref(), Some("INC_2"));
+        assert_eq!(incidents::find_last(&mut conn, "session", "phone").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_incident_is_swept_once_oldest_first() {
+    on_both_engines(async |db| {
+        for (id, customer, ms) in [("INC_1", "john", 9), ("INC_2", "jane", 5)] {
+            open(&db, &Incident { opened_at: at(ms), ..incident(id, customer) }).await.unwrap();
+        }
+        let unswept = async || {
+            let found = incidents::list_unswept(&mut db.read().await.unwrap(), 9).await.unwrap();
+            found.into_iter().map(|one| one.incident_id.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(unswept().await, ["INC_2", "INC_1"]);
+        let done = incident("INC_2", "jane").incident_id;
+        in_one(&db, async |c| incidents::mark_swept(c, &done, at(10)).await).await.unwrap();
+        assert_eq!(unswept().await, ["INC_1"]);
+    })
+    .await;
+}

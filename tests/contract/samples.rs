@@ -214,6 +214,7 @@ pub fn incident(id: &str, customer: &str) -> Incident {
         note: Some("called from a friend's number".to_owned()),
         sessions_ended: 3,
         devices: 2,
+        epoch: 7,
         opened_at: at(0),
         closed_at: None,
         closed_by: None,

@@ -398,21 +398,23 @@ async fn a_sweep_ends_what_was_born_below_the_epoch_and_nothing_else() {
             when
         };
         let subject = async |below, ms| {
-            in_one(&db, async |c| sessions::sweep_subject(c, "john", below, at(ms)).await).await.unwrap()
+            in_one(&db, async |c| sessions::sweep_subject(c, "john", below, at(ms), 9).await).await.unwrap()
         };
         assert_eq!(subject(1, 1).await, 0);
         assert_eq!(subject(2, 2).await, 2, "the old one and the one that is over");
         assert_eq!(subject(2, 3).await, 0, "what has ended keeps its time");
         assert_eq!(ended().await, [Some(at(2)), None, Some(at(2)), None]);
 
-        let device =
-            async |id, below| in_one(&db, async |c| sessions::sweep_device(c, id, below, at(4)).await).await.unwrap();
+        let device = async |id: uuid::Uuid, below| {
+            in_one(&db, async |c| sessions::sweep_device(c, &id.to_string(), below, at(4), 9).await).await.unwrap()
+        };
         assert_eq!(device(john.device_id, 2).await, 0);
         assert_eq!(device(john.device_id, 3).await, 1);
         assert_eq!(ended().await, [Some(at(2)), Some(at(4)), Some(at(2)), None]);
 
-        let client =
-            async |id, below| in_one(&db, async |c| sessions::sweep_client(c, id, below, at(5)).await).await.unwrap();
+        let client = async |id, below| {
+            in_one(&db, async |c| sessions::sweep_client(c, id, below, at(5), 9).await).await.unwrap()
+        };
         assert_eq!(client("app", 9).await, 0);
         assert_eq!(client("web", 1).await, 0);
         assert_eq!(client("web", 2).await, 1);

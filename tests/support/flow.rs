@@ -136,6 +136,7 @@ impl TestServer {
     }
 
     /// The same with more headers.
+    #[expect(clippy::too_many_arguments, reason = "a request is all of these")]
     pub async fn api_with(
         &self,
         method: &str,

@@ -126,13 +126,12 @@ pub fn any(status: Status, request: &Request<'_>) -> Problem {
     }
     match status.code {
         400 => Problem::new(400, "The request is malformed"),
-        404 => Problem::not_found(),
+        // A path segment that is no id of ours (422) names nothing.
+        404 | 422 => Problem::not_found(),
         408 => Problem::new(408, "The body did not arrive in time").with("Connection", "close"),
         411 => Problem::new(411, "The body needs a Content-Length"),
         413 => Problem::new(413, "The body is too large").with("Connection", "close"),
         415 => Problem::new(415, "The body must be application/json"),
-        // A path segment that is no id of ours names nothing.
-        422 => Problem::not_found(),
         503 => Problem::unavailable(),
         _ => Problem::new(500, "Something went wrong here"),
     }

@@ -9,8 +9,7 @@ use super::info::RequestInfo;
 use super::pairs::{Pairs, decode};
 use crate::app::App;
 use crate::secret::text::SecretText;
-use crate::service::client_auth::{Credentials, Proof, prove};
-use crate::store::clients::KnownClient;
+use crate::service::client_auth::{Credentials, KnownClient, Proof, prove};
 use crate::web::error::OAuthError;
 
 /// The `Authorization` header as sent, if it was.

@@ -96,7 +96,7 @@ pub async fn submit(
         replaces: earlier.map(|record| record.session.browser_session_id),
         browser: info.browser.clone(),
     };
-    match sign_in(app, &info.actor, tried).await? {
+    match Box::pin(sign_in(app, &info.actor, tried)).await? {
         LoginOutcome::Welcome(welcome) => go_on(app, &info, jar, &welcome).await,
         LoginOutcome::Refused => refused(app, &login, typed).await,
         LoginOutcome::Restricted => {

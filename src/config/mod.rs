@@ -1,0 +1,196 @@
+//! Settings: read once at start from the environment and Rocket.toml, checked whole, then only typed values.
+//! An unknown or wrong setting stops the start with one line that names it.
+
+mod files;
+mod keys;
+mod network;
+mod read;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use rocket::figment::Figment;
+
+use crate::secret::text::SecretText;
+pub use files::{replace_private, write_private};
+pub use keys::Keys;
+pub use network::Network;
+pub use read::account;
+use read::{Raw, env_name, environment, rocket_figment};
+
+/// Settings that hold secrets: each may also be given as `..._FILE`, and none is ever printed.
+const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
+
+/// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
+pub const SETTINGS: [(&str, &str, &str); 21] = [
+    ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
+    ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
+    ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
+    ("data_key", "", "32 to 64 random bytes in base64"),
+    ("pepper", "", "32 to 64 random bytes in base64"),
+    ("token_prefix", "rsc", "first part of every token, 2 to 12 of a-z 0-9"),
+    ("hosts", "", "host names of the pages, by commas; the issuer's and loopback names if unset"),
+    ("trusted_proxies", "", "addresses or networks whose X-Forwarded-For and -Proto count, by commas"),
+    ("name", "Rescind", "the name of the bank on the pages"),
+    ("time_zone", "UTC", "time zone of the pages, such as Africa/Nairobi"),
+    ("phone_country", "", "country of telephone numbers without +, such as KE"),
+    ("breached_passwords", "", "file of SHA-1 sums of breached passwords, sorted, one a line"),
+    ("access_token_minutes", "10", "life of an access token, 1 to 60"),
+    ("session_days", "90", "longest life of a session, 1 to 365"),
+    ("session_idle_days", "30", "a session not refreshed for so long is over, 1 to 365"),
+    ("refresh_grace_seconds", "10", "for how long a public client may repeat a refresh, 0 to 60"),
+    ("sign_in_hours", "12", "longest life of a sign-in on the pages, 1 to 720"),
+    ("sign_in_idle_minutes", "30", "a sign-in unused for so long is over, 1 to 1440"),
+    ("limit_scale", "1", "multiplies every rate limit, 1 to 1000000"),
+    ("hash_threads", "0", "password hashes at once; 0: half the cores"),
+    ("log", "info", "error, warn, info, debug or trace"),
+];
+
+/// Why a start was refused: one line that names the setting.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+/// How long things live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Access tokens.
+    pub access: TimeDelta,
+    /// Authorization codes.
+    pub code: TimeDelta,
+    /// Sessions, whatever happens.
+    pub session: TimeDelta,
+    /// Sessions that are not refreshed.
+    pub session_idle: TimeDelta,
+    /// How long a public client may repeat a refresh.
+    pub grace: TimeDelta,
+    /// Sign-ins on the pages, whatever happens.
+    pub sign_in: TimeDelta,
+    /// Sign-ins on the pages that are not used.
+    pub sign_in_idle: TimeDelta,
+    /// Sign-ins that were begun.
+    pub login: TimeDelta,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the truth is. May hold a password: never printed.
+    pub database_url: SecretText,
+    /// The issuer, exactly.
+    pub issuer: String,
+    /// First part of every token.
+    pub token_prefix: String,
+    /// Host names (without port) under which pages are shown.
+    pub hosts: Vec<String>,
+    /// Who may say whom they forward for.
+    pub trusted_proxies: Vec<Network>,
+    /// The bank's name.
+    pub name: String,
+    /// Zone of times on pages.
+    pub time_zone: Tz,
+    /// Country of telephone numbers without `+`.
+    pub phone_country: Option<String>,
+    /// Breached-password list.
+    pub breached_passwords: Option<PathBuf>,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// Multiplies every rate limit.
+    pub limit_scale: u32,
+    /// Password hashes at once.
+    pub hash_threads: usize,
+    /// Level of our own log lines.
+    pub log: tracing::Level,
+    /// Folder of the embedded mode's keys.
+    pub keys_folder: PathBuf,
+    /// Rocket's own settings.
+    pub rocket: Figment,
+    secrets: BTreeMap<&'static str, SecretText>,
+}
+
+impl Settings {
+    /// Reads the environment and Rocket.toml.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::from_pairs(environment(), &BTreeMap::new())
+    }
+
+    /// Reads given environment pairs, with some settings fixed by the caller (the demo's, a test's).
+    pub fn from_pairs(
+        pairs: Vec<(String, String)>,
+        fixed: &BTreeMap<&'static str, String>,
+    ) -> Result<Self, ConfigError> {
+        let figment = rocket_figment(&pairs)?;
+        let mut raw = Raw::read(&figment, pairs)?;
+        for (name, value) in fixed {
+            raw.values.insert(name, value.clone());
+        }
+        raw.settings(figment)
+    }
+
+    /// Whether the database is the embedded one.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.database_url.expose().starts_with("sqlite:")
+    }
+
+    /// Whether the issuer is https: then plain requests are refused.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.issuer.starts_with("https://")
+    }
+
+    /// Whether an address is a configured proxy.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.has(peer))
+    }
+
+    /// Every setting with its value, secrets redacted, for `rescind config check`.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let minutes = |t: TimeDelta| t.num_minutes().to_string();
+        let hidden = |name: &str| if self.secrets.contains_key(name) { "(set)" } else { "(key folder)" }.to_owned();
+        let proxies = self.trusted_proxies.iter().map(|n| n.text());
+        let values = [
+            without_password(self.database_url.expose()),
+            self.issuer.clone(),
+            hidden("secret_key"),
+            hidden("data_key"),
+            hidden("pepper"),
+            self.token_prefix.clone(),
+            self.hosts.join(","),
+            proxies.collect::<Vec<_>>().join(","),
+            self.name.clone(),
+            self.time_zone.to_string(),
+            self.phone_country.clone().unwrap_or_default(),
+            self.breached_passwords.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
+            minutes(self.lifetimes.access),
+            self.lifetimes.session.num_days().to_string(),
+            self.lifetimes.session_idle.num_days().to_string(),
+            self.lifetimes.grace.num_seconds().to_string(),
+            self.lifetimes.sign_in.num_hours().to_string(),
+            minutes(self.lifetimes.sign_in_idle),
+            self.limit_scale.to_string(),
+            self.hash_threads.to_string(),
+            self.log.to_string().to_lowercase(),
+        ];
+        SETTINGS.iter().zip(values).map(|((name, _, _), value)| (env_name(name), value)).collect()
+    }
+
+    /// Whether the ring that seals tokens was given as a setting.
+    #[must_use]
+    pub fn has_given_key(&self) -> bool {
+        self.secrets.contains_key("secret_key")
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let Ok(mut parsed) = url::Url::parse(url) else { return url.to_owned() };
+    if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
+        return String::from("(set)");
+    }
+    parsed.to_string()
+}

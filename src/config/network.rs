@@ -1,0 +1,46 @@
+//! Addresses and networks in settings.
+
+use std::net::IpAddr;
+
+/// An address, or a network in CIDR form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: u128,
+    bits: u32,
+}
+
+impl Network {
+    /// `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?)),
+            None => (text.parse::<IpAddr>().ok()?, None),
+        };
+        let bits = match (address, bits) {
+            (IpAddr::V4(_), Some(bits)) if bits <= 32 => bits + 96,
+            (IpAddr::V6(_), Some(bits)) if bits <= 128 => bits,
+            (_, None) => 128,
+            (_, Some(_)) => return None,
+        };
+        Some(Self { address: as_v6(address), bits })
+    }
+
+    pub(super) fn has(self, peer: IpAddr) -> bool {
+        let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
+        self.address & mask == as_v6(peer) & mask
+    }
+
+    pub(super) fn text(self) -> String {
+        let address = std::net::Ipv6Addr::from(self.address).to_canonical();
+        let bits = if address.is_ipv4() { self.bits - 96 } else { self.bits };
+        format!("{address}/{bits}")
+    }
+}
+
+fn as_v6(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}

@@ -1,0 +1,255 @@
+//! Reading settings: every name must be known, every value must fit; the first that does not is named.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use rocket::figment::value::Value;
+use rocket::figment::{Figment, Profile, Provider};
+
+use super::{ConfigError, Lifetimes, Network, SECRETS, SETTINGS, Settings};
+use crate::secret::keys::KeyRing;
+use crate::secret::text::SecretText;
+
+/// Keys of Rocket's own that may stand in Rocket.toml or in `ROCKET_*`.
+const ROCKET_KEYS: [&str; 17] = [
+    "address",
+    "port",
+    "workers",
+    "max_blocking",
+    "ident",
+    "ip_header",
+    "proxy_proto_header",
+    "limits",
+    "tls",
+    "temp_dir",
+    "keep_alive",
+    "shutdown",
+    "log_level",
+    "cli_colors",
+    "secret_key",
+    "profile",
+    "config",
+];
+
+/// Settings as text, by name.
+pub(super) struct Raw {
+    pub(super) values: BTreeMap<&'static str, String>,
+}
+
+impl Raw {
+    pub(super) fn read(figment: &Figment, pairs: Vec<(String, String)>) -> Result<Self, ConfigError> {
+        let mut values = BTreeMap::new();
+        for (key, value) in toml_table(figment)? {
+            let name = known(&key).ok_or_else(|| ConfigError(format!("Rocket.toml: unknown setting rescind.{key}")))?;
+            values.insert(
+                name,
+                scalar(&value).ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?,
+            );
+        }
+        for (key, value) in pairs {
+            let Some(short) = key.strip_prefix("RESCIND_") else { continue };
+            let lower = short.to_lowercase();
+            let name = known(&lower).or_else(|| known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n))?));
+            let name = name.ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
+            let from_file = lower != name;
+            let value = if from_file { read_file(&key, &value)? } else { value };
+            if values.insert(name, value).is_some() && from_file {
+                return Err(ConfigError(format!("{} is given twice, as a value and as a file", env_name(name))));
+            }
+        }
+        Ok(Self { values })
+    }
+
+    fn text(&self, name: &'static str) -> String {
+        let default = SETTINGS.iter().find(|(known, _, _)| *known == name).map_or("", |(_, default, _)| *default);
+        self.values.get(name).cloned().unwrap_or_else(|| default.to_owned())
+    }
+
+    fn optional(&self, name: &'static str) -> Option<String> {
+        Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    fn number(&self, name: &'static str, from: i64, to: i64) -> Result<i64, ConfigError> {
+        let found = self.text(name).parse::<i64>().ok().filter(|n| (from..=to).contains(n));
+        found.ok_or_else(|| ConfigError(format!("{} must be a whole number from {from} to {to}", env_name(name))))
+    }
+
+    fn list(&self, name: &'static str) -> Vec<String> {
+        self.text(name).split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    }
+
+    pub(super) fn settings(self, rocket: Figment) -> Result<Settings, ConfigError> {
+        let wrong = |name: &str, rule: &str| ConfigError(format!("{} {rule}", env_name(name)));
+        let database_url = self.text("database_url");
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| database_url.starts_with(start)) {
+            return Err(wrong("database_url", "must begin with postgres:// or sqlite:"));
+        }
+        let token_prefix = self.text("token_prefix");
+        crate::secret::seal::Sealer::new(&token_prefix, &KeyRing::generate())
+            .map_err(|_| wrong("token_prefix", "must be 2 to 12 of a-z 0-9, the first a letter"))?;
+        let issuer = issuer(&self.text("issuer"), &rocket)?;
+        let proxies = self.list("trusted_proxies").iter().map(|text| Network::parse(text)).collect::<Option<Vec<_>>>();
+        let phone_country = self.optional("phone_country");
+        if phone_country.as_ref().is_some_and(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
+            return Err(wrong("phone_country", "must be two capital letters, such as KE"));
+        }
+        let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
+        let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
+        let settings = Settings {
+            hosts: hosts(&self.list("hosts"), &issuer),
+            issuer,
+            token_prefix,
+            trusted_proxies: proxies
+                .ok_or_else(|| wrong("trusted_proxies", "must be addresses or networks by commas"))?,
+            name: self.text("name"),
+            time_zone: self
+                .text("time_zone")
+                .parse()
+                .map_err(|_| wrong("time_zone", "must be a zone such as Africa/Nairobi"))?,
+            phone_country,
+            breached_passwords: self.optional("breached_passwords").map(PathBuf::from),
+            lifetimes: self.lifetimes()?,
+            limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
+            hash_threads: if threads == 0 { half_the_cores() } else { threads },
+            log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
+            keys_folder: PathBuf::from("rescind-keys"),
+            secrets: secrets.collect(),
+            database_url: SecretText::from(database_url),
+            rocket,
+        };
+        if let Some(list) = settings.breached_passwords.as_ref().filter(|path| !path.is_file()) {
+            return Err(wrong("breached_passwords", &format!("names no file: {}", list.display())));
+        }
+        Ok(settings)
+    }
+
+    fn lifetimes(&self) -> Result<Lifetimes, ConfigError> {
+        Ok(Lifetimes {
+            access: TimeDelta::minutes(self.number("access_token_minutes", 1, 60)?),
+            code: TimeDelta::seconds(60),
+            session: TimeDelta::days(self.number("session_days", 1, 365)?),
+            session_idle: TimeDelta::days(self.number("session_idle_days", 1, 365)?),
+            grace: TimeDelta::seconds(self.number("refresh_grace_seconds", 0, 60)?),
+            sign_in: TimeDelta::hours(self.number("sign_in_hours", 1, 720)?),
+            sign_in_idle: TimeDelta::minutes(self.number("sign_in_idle_minutes", 1, 1440)?),
+            login: TimeDelta::minutes(15),
+        })
+    }
+}
+
+/// The process's environment. Values that are not UTF-8 are read as such text.
+#[expect(clippy::disallowed_methods, reason = "this is the room the ban points to")]
+pub(super) fn environment() -> Vec<(String, String)> {
+    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect()
+}
+
+/// The account a command runs under, for the audit trail.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the room the ban points to")]
+pub fn account() -> String {
+    let named = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
+    let harmless = |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
+    named.ok().filter(harmless).unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
+}
+
+pub(super) fn rocket_figment(pairs: &[(String, String)]) -> Result<Figment, ConfigError> {
+    for (name, _) in pairs {
+        let Some(key) = name.strip_prefix("ROCKET_").map(str::to_lowercase) else { continue };
+        if !ROCKET_KEYS.contains(&key.as_str()) {
+            return Err(ConfigError(format!("unknown setting {name}")));
+        }
+    }
+    let figment = rocket::Config::figment();
+    let found = figment.data().map_err(|error| ConfigError(format!("Rocket.toml: {error}").replace('\n', " ")))?;
+    for (profile, table) in found {
+        let odd = table.keys().find(|key| *key != "rescind" && !ROCKET_KEYS.contains(&key.as_str()));
+        if let Some(key) = odd {
+            return Err(ConfigError(format!("Rocket.toml: unknown setting {profile}.{key}")));
+        }
+    }
+    // A client can set any header: only `trusted_proxies` decides whose address counts.
+    Ok(figment
+        .join(("address", "127.0.0.1"))
+        .merge(("ip_header", false))
+        .merge(("ident", false))
+        .merge(("log_level", "off")))
+}
+
+fn toml_table(figment: &Figment) -> Result<BTreeMap<String, Value>, ConfigError> {
+    let data = figment.data().map_err(|error| ConfigError(format!("Rocket.toml: {error}").replace('\n', " ")))?;
+    let mut merged = BTreeMap::new();
+    for profile in [Profile::Default, figment.profile().clone(), Profile::Global] {
+        match data.get(&profile).and_then(|table| table.get("rescind")) {
+            Some(Value::Dict(_, table)) => merged.extend(table.clone()),
+            Some(_) => return Err(ConfigError("Rocket.toml: rescind must be a table".to_owned())),
+            None => {}
+        }
+    }
+    Ok(merged)
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(_, text) => Some(text.clone()),
+        Value::Bool(_, flag) => Some(flag.to_string()),
+        Value::Num(_, number) => {
+            number.to_i128().map(|n| n.to_string()).or_else(|| number.to_u128().map(|n| n.to_string()))
+        }
+        Value::Char(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
+    }
+}
+
+fn known(name: &str) -> Option<&'static str> {
+    SETTINGS.iter().map(|(known, _, _)| *known).find(|known| *known == name)
+}
+
+pub(super) fn env_name(name: &str) -> String {
+    format!("RESCIND_{}", name.to_uppercase())
+}
+
+fn read_file(name: &str, path: &str) -> Result<String, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|error| ConfigError(format!("{name}: {path}: {error}")))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// https, or http on loopback names; no path, query or fragment; written exactly as it will be compared.
+fn issuer(text: &str, rocket: &Figment) -> Result<String, ConfigError> {
+    let name = env_name("issuer");
+    if text.is_empty() {
+        let address: IpAddr =
+            rocket.extract_inner("address").map_err(|e| ConfigError(format!("ROCKET_ADDRESS: {e}")))?;
+        let port: u16 = rocket.extract_inner("port").map_err(|e| ConfigError(format!("ROCKET_PORT: {e}")))?;
+        let default = format!("http://localhost:{port}");
+        let refused = ConfigError(format!("{name} must be set when the server is not bound to loopback"));
+        return if address.is_loopback() { Ok(default) } else { Err(refused) };
+    }
+    let url = url::Url::parse(text).map_err(|error| ConfigError(format!("{name} is not a URL: {error}")))?;
+    if url.origin().ascii_serialization() != text {
+        return Err(ConfigError(format!("{name} must be scheme://host[:port] in lower case, without path or slash")));
+    }
+    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "https" => Ok(text.to_owned()),
+        "http" if is_loopback => Ok(text.to_owned()),
+        "http" => Err(ConfigError(format!("{name} must be https, except on loopback"))),
+        _ => Err(ConfigError(format!("{name} must be https"))),
+    }
+}
+
+fn hosts(given: &[String], issuer: &str) -> Vec<String> {
+    if !given.is_empty() {
+        return given.to_vec();
+    }
+    let own = url::Url::parse(issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let mut all: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
+    all.extend(own.filter(|host| !all.contains(host)));
+    all
+}
+
+fn half_the_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+}
