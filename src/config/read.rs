@@ -172,11 +172,7 @@ pub(super) fn rocket_figment(pairs: &[(String, String)]) -> Result<Figment, Conf
         }
     }
     // A client can set any header: only `trusted_proxies` decides whose address counts.
-    Ok(figment
-        .join(("address", "127.0.0.1"))
-        .merge(("ip_header", false))
-        .merge(("ident", false))
-        .merge(("log_level", "off")))
+    Ok(figment.merge(("ip_header", false)).merge(("ident", false)).merge(("log_level", "off")))
 }
 
 fn toml_table(figment: &Figment) -> Result<BTreeMap<String, Value>, ConfigError> {

@@ -132,3 +132,21 @@ pub enum Receipt {
         committed: bool,
     },
 }
+
+impl Receipt {
+    /// The same proof with what was counted afterwards.
+    #[must_use]
+    pub fn with_counts(self, sessions: i64, on_devices: i64) -> Self {
+        match self {
+            Self::Confirmed { incident, durable, nodes, confirmed_in_ms, .. } => Self::Confirmed {
+                incident,
+                durable,
+                sessions_ended: sessions,
+                devices: on_devices,
+                nodes,
+                confirmed_in_ms,
+            },
+            Self::Unconfirmed { .. } => self,
+        }
+    }
+}

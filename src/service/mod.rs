@@ -13,6 +13,7 @@ pub mod customer;
 pub mod introspect;
 pub mod lockdown;
 pub mod login;
+pub mod new_password;
 pub mod pages;
 pub mod refresh;
 pub mod revoke;
@@ -34,6 +35,9 @@ pub enum Fault {
     /// All hash threads are busy and the queue is full.
     #[error("too many sign-ins at once")]
     Busy,
+    /// The list of breached passwords.
+    #[error("the list of breached passwords cannot be read: {0}")]
+    List(std::io::Error),
     /// A hash could not be made or read.
     #[error("password hash: {0}")]
     Hash(HashError),

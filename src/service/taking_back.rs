@@ -69,7 +69,10 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     };
     let incident = new.incident_id.clone();
     match store(app, actor, order, new).await {
-        Ok(Step::Stored(stored)) => Taken::Receipt(prove(app, &stored, watch).await),
+        Ok(Step::Stored(stored)) => {
+            let receipt = prove(app, &stored, watch).await;
+            Taken::Receipt(counted(app, order, &stored, receipt).await)
+        }
         Ok(Step::NotFound) => Taken::NotFound,
         Ok(Step::KeyReused) => Taken::KeyReused,
         Err(error) => {
@@ -95,6 +98,36 @@ async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
             Receipt::Unconfirmed { incident: incident.incident_id.clone(), committed: true }
         }
     }
+}
+
+/// A client or everybody may hold millions of sessions: they are counted after the proof, and a count that takes too long
+/// is left out. Nothing waits for it and nothing rests on it.
+async fn counted(app: &App, order: &Order, incident: &Incident, receipt: Receipt) -> Receipt {
+    let Receipt::Confirmed { sessions_ended: 0, .. } = receipt else { return receipt };
+    match count_many(app, order, incident).await {
+        Ok(count) => receipt.with_counts(count.sessions, count.devices),
+        Err(error) => {
+            tracing::warn!(%error, incident = %incident.incident_id, "what a revocation ended could not be counted");
+            receipt
+        }
+    }
+}
+
+async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Count, StoreError> {
+    let (epoch, at) = (incident.epoch, incident.opened_at);
+    let mut conn = app.db.read().await?;
+    let count = match &order.target {
+        Target::Client(id) => sessions::count_client(&mut conn, id.as_str(), epoch, at).await?,
+        Target::Everyone => sessions::count_everyone(&mut conn, epoch, at).await?,
+        Target::Customer(_) | Target::Device(_) | Target::Session(_) => {
+            return Ok(Count { sessions: incident.sessions_ended, devices: incident.devices });
+        }
+    };
+    drop(conn);
+    let mut tx = app.db.begin().await?;
+    incidents::set_counts(&mut tx, &incident.incident_id, &count).await?;
+    tx.commit().await?;
+    Ok(count)
 }
 
 async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<Step, StoreError> {
@@ -161,14 +194,12 @@ async fn client(tx: &mut Conn, id: &ClientId, new: Incident) -> Result<Option<In
         return Ok(None);
     }
     let Some(epoch) = epochs::raise(tx, EpochKind::Client, id.as_str()).await? else { return Ok(None) };
-    let count = sessions::count_client(tx, id.as_str(), epoch, new.opened_at).await?;
-    open(tx, new, epoch, count).await.map(Some)
+    open(tx, new, epoch, Count::default()).await.map(Some)
 }
 
 async fn everyone(tx: &mut Conn, new: Incident) -> Result<Option<Incident>, StoreError> {
     let Some(epoch) = epochs::raise(tx, EpochKind::Global, epochs::EVERYBODY).await? else { return Ok(None) };
-    let count = sessions::count_everyone(tx, epoch, new.opened_at).await?;
-    open(tx, new, epoch, count).await.map(Some)
+    open(tx, new, epoch, Count::default()).await.map(Some)
 }
 
 async fn device(tx: &mut Conn, id: Uuid, new: Incident) -> Result<Option<Incident>, StoreError> {

@@ -1,6 +1,7 @@
 //! Incidents: one open lockdown per customer, one row for every other revocation made by people or machines.
 
 use super::engine::{FromRow, Row};
+use super::sessions::Count;
 use super::{Conn, StoreError};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, IncidentId};
@@ -93,6 +94,12 @@ pub async fn list_unswept(conn: &mut Conn, limit: i64) -> Result<Vec<Incident>, 
 pub async fn mark_swept(conn: &mut Conn, id: &IncidentId, now: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE incidents SET swept_at = $2 WHERE incident_id = $1";
     conn.execute(sql, &[&id.as_str(), &now]).await.map(|_| ())
+}
+
+/// Keeps what an incident ended, where it was counted afterwards.
+pub async fn set_counts(conn: &mut Conn, id: &IncidentId, count: &Count) -> Result<(), StoreError> {
+    let sql = "UPDATE incidents SET sessions_ended = $2, devices = $3 WHERE incident_id = $1";
+    conn.execute(sql, &[&id.as_str(), &count.sessions, &count.devices]).await.map(|_| ())
 }
 
 /// How an incident is closed.

@@ -4,6 +4,7 @@
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method, Status};
+use rocket::request::{FromRequest, Outcome};
 use rocket::response::{Redirect, Responder};
 use rocket::{Data, Request, Response, Route, routes};
 
@@ -25,6 +26,7 @@ pub struct Arrival {
     /// The id of the request: the caller's if it is harmless, else ours.
     pub id: String,
     path: String,
+    query: String,
     watch: Option<Stopwatch>,
 }
 
@@ -35,6 +37,7 @@ impl Arrival {
             method: request.method(),
             id: random::letters(16),
             path: request.uri().path().to_string(),
+            query: String::new(),
             watch: None,
         })
     }
@@ -59,6 +62,7 @@ impl Fairing for Envelope {
             method: request.method(),
             id: given_id(request).unwrap_or_else(|| random::letters(16)),
             path: request.uri().path().to_string(),
+            query: request.uri().query().map(|query| format!("?{query}")).unwrap_or_default(),
             watch,
         };
         let path = arrival.path.clone();
@@ -120,8 +124,21 @@ fn plain() -> OAuthError {
 }
 
 #[rocket::get("/_turned_away/to_https")]
-fn to_https(app: &Shared) -> Redirect {
-    Redirect::permanent(app.settings.issuer.clone())
+fn to_https(app: &Shared, here: Here) -> Redirect {
+    Redirect::permanent(format!("{}{}", app.settings.issuer, here.0))
+}
+
+/// Path and query as they were asked for.
+struct Here(String);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Here {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        let arrival = Arrival::of(request);
+        Outcome::Success(Self(format!("{}{}", arrival.path, arrival.query)))
+    }
 }
 
 #[rocket::get("/_turned_away/host")]

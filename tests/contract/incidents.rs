@@ -119,3 +119,16 @@ async fn an_incident_is_swept_once_oldest_first() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_an_incident_ended_may_be_counted_afterwards() {
+    on_both_engines(async |db| {
+        let first = incident("INC_1", "john");
+        open(&db, &first).await.unwrap();
+        let count = rescind::store::sessions::Count { sessions: 70_000, devices: 9 };
+        in_one(&db, async |c| incidents::set_counts(c, &first.incident_id, &count).await).await.unwrap();
+        let found = find_open(&db, "john").await.unwrap();
+        assert_eq!((found.sessions_ended, found.devices), (70_000, 9));
+    })
+    .await;
+}
