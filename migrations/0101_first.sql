@@ -206,7 +206,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_subject ON sessions (subject_id, created_at);
 CREATE INDEX sessions_by_device ON sessions (device_id) WHERE device_id IS NOT NULL;
 CREATE INDEX sessions_by_client ON sessions (client_id, created_at);
-CREATE INDEX sessions_standing ON sessions (client_id, standing_key) WHERE standing_key IS NOT NULL;
+CREATE INDEX sessions_standing ON sessions (client_id, standing_key, created_at) WHERE standing_key IS NOT NULL;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 -- Access tokens taken back one by one, until they expire.
