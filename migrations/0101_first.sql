@@ -260,6 +260,7 @@ CREATE TABLE throttles (
     blocked_until TIMESTAMPTZ
 );
 CREATE INDEX throttles_by_customer ON throttles (customer_id) WHERE customer_id IS NOT NULL;
+CREATE INDEX throttles_unknown ON throttles (last_tried_at) WHERE customer_id IS NULL;
 
 -- Who did what. Only ever added to.
 CREATE TABLE audit (

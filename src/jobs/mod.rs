@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
@@ -11,10 +12,12 @@ use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::incident::Incident;
 use crate::service::audit::{Told, record};
-use crate::store::{StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions};
+use crate::store::{StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, throttles};
 
 /// Rows touched in one transaction.
 const BATCH: i64 = 500;
+/// Times written in one transaction.
+const FLUSHED: usize = 200;
 
 /// Runs all jobs until the task is dropped. Failures are logged and tried again at the next turn.
 pub async fn run(app: Arc<App>) {
@@ -51,18 +54,25 @@ fn every(period: Duration) -> tokio::time::Interval {
 
 /// Writes when sessions, devices and browser sessions were last used.
 pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
-    let (seen, pages) = (app.activity.take(), app.activity.take_pages());
-    for batch in seen.chunks(200) {
+    // In one order on every node, sessions before devices, so that two nodes never wait for each other.
+    let (mut seen, pages) = (app.activity.take(), app.activity.take_pages());
+    seen.sort_unstable_by_key(|(session_id, _)| *session_id);
+    for batch in seen.chunks(FLUSHED) {
         let mut tx = app.db.begin().await?;
         for (session_id, seen) in batch {
             sessions::touch(&mut tx, *session_id, seen.at).await?;
-            if let Some(device) = seen.device_id {
-                devices::touch(&mut tx, device, seen.at, seen.address.as_deref()).await?;
-            }
         }
         tx.commit().await?;
     }
-    for batch in pages.chunks(200) {
+    seen.sort_unstable_by_key(|(_, seen)| (seen.device_id, seen.at));
+    for batch in seen.chunks(FLUSHED) {
+        let mut tx = app.db.begin().await?;
+        for (device, seen) in batch.iter().filter_map(|(_, seen)| seen.device_id.zip(Some(seen))) {
+            devices::touch(&mut tx, device, seen.at, seen.address.as_deref()).await?;
+        }
+        tx.commit().await?;
+    }
+    for batch in pages.chunks(FLUSHED) {
         let mut tx = app.db.begin().await?;
         for (id, at) in batch {
             browser_sessions::touch(&mut tx, *id, *at).await?;
@@ -113,6 +123,7 @@ async fn tidy_up(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.begin().await?;
     logins::delete_expired(&mut tx, now, BATCH).await?;
     revoked_tokens::delete_expired(&mut tx, now, BATCH).await?;
+    throttles::delete_unknown(&mut tx, now - TimeDelta::days(1), BATCH).await?;
     tx.commit().await?;
     count_tokens(app).await
 }

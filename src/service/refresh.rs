@@ -3,6 +3,7 @@
 
 use super::audit::{Told, record, record_alone};
 use super::tokens::{TokenError, TokenRefusal, Tokens, current_pair};
+use crate::activity::Seen;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::actor::{Actor, Who};
@@ -113,6 +114,8 @@ async fn rotate(
     session.rotation = rotation;
     record(app, &mut tx, actor, told(Action::Refresh, &session)).await?;
     tx.commit().await?;
+    let seen = Seen { device_id: session.device_id, at: now, address: session.rotation.address.clone() };
+    app.activity.note(session.session_id, seen);
     Ok(current_pair(app, &session, true, now))
 }
 

@@ -49,3 +49,10 @@ pub async fn reset(conn: &mut Conn, key: &[u8; 32]) -> Result<(), StoreError> {
 pub async fn reset_customer(conn: &mut Conn, customer: &CustomerId) -> Result<u64, StoreError> {
     conn.execute("DELETE FROM throttles WHERE customer_id = $1", &[&customer.as_str()]).await
 }
+
+/// Drops up to `limit` counters of names nobody has, last tried before a time: strangers' guesses don't pile up.
+pub async fn delete_unknown(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM throttles WHERE key IN
+               (SELECT key FROM throttles WHERE customer_id IS NULL AND last_tried_at < $1 LIMIT $2)";
+    conn.execute(sql, &[&before, &limit]).await
+}

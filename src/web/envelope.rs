@@ -103,7 +103,8 @@ fn given_id(request: &Request<'_>) -> Option<String> {
 /// Where a request goes instead: plain http under an https issuer, or a page under a host that is not ours.
 fn turned_away(request: &Request<'_>, path: &str) -> Option<Origin<'static>> {
     let app = app(request)?;
-    if path.starts_with("/health/") {
+    // Health is asked for by whatever runs us; the addresses below are only for turning away.
+    if path.starts_with("/health/") || path.starts_with("/_turned_away/") {
         return None;
     }
     if app.settings.is_https() && !is_secure(request, app) {

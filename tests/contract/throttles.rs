@@ -72,3 +72,20 @@ async fn all_counters_of_a_customer_are_forgotten_and_no_others() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn counters_of_unknown_names_are_dropped_once_idle_and_never_more_than_asked() {
+    on_both_engines(async |db| {
+        let john = customer_id("john");
+        for (key, owner, ms) in [(1, None, 1), (2, None, 2), (3, None, 50), (4, Some(&john), 1)] {
+            in_one(&db, async |c| throttles::count(c, &[key; 32], owner, at(ms)).await).await.unwrap();
+        }
+        let drop = async |before, most| {
+            in_one(&db, async |c| throttles::delete_unknown(c, at(before), most).await).await.unwrap()
+        };
+        assert_eq!(drop(10, 1).await, 1);
+        assert_eq!(drop(10, 9).await, 1);
+        assert_eq!(drop(10, 9).await, 0, "neither recent nor a customer's");
+    })
+    .await;
+}
