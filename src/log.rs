@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use tracing::Level;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -16,15 +16,16 @@ pub fn start(level: Level) {
         .with_target("rescind", level)
         // Rocket's warnings quote request lines; we answer and log those cases ourselves.
         .with_target("rocket", LevelFilter::OFF)
-        .with_target("_", LevelFilter::OFF)
         // sqlx warns about slow statements with their text; ours hold no values, but they are not news.
         .with_target("sqlx", LevelFilter::ERROR);
+    // Rocket's macros speak under the names of our modules with `::_` behind them.
+    let lines_of_ours = targets.and(filter_fn(|about| !about.target().ends_with("::_")));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
-        tracing_subscriber::registry().with(lines.compact().with_filter(targets)).try_init()
+        tracing_subscriber::registry().with(lines.compact().with_filter(lines_of_ours)).try_init()
     } else {
         let json = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
-        tracing_subscriber::registry().with(json.with_filter(targets)).try_init()
+        tracing_subscriber::registry().with(json.with_filter(lines_of_ours)).try_init()
     };
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {

@@ -11,7 +11,9 @@ pub fn allowed_methods(status: Status, request: &Request<'_>) -> Option<String> 
     }
     let path: Vec<&str> = request.uri().path().segments().collect();
     let mut methods: Vec<&str> = Vec::new();
-    for route in request.rocket().routes().filter(|route| fits(route.uri.path(), &path)) {
+    // Preflights are answered where scripts may call; they are no method of the resource.
+    let mounted = request.rocket().routes().filter(|route| route.method != Method::Options);
+    for route in mounted.filter(|route| fits(route.uri.path(), &path)) {
         let more: &[Method] = if route.method == Method::Get { &[Method::Get, Method::Head] } else { &[route.method] };
         methods.extend(
             more.iter().map(|method| method.as_str()).filter(|name| !methods.contains(name)).collect::<Vec<_>>(),
