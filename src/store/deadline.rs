@@ -42,6 +42,25 @@ pub(super) fn phrase(error: &dyn Error) -> String {
     error.to_string().lines().next().unwrap_or("unknown").to_owned()
 }
 
+/// The same for opening a file, tried again while another process holds it: SQLite refuses two that turn a new file to
+/// WAL at once without making either wait.
+pub(super) async fn when_free<T, F>(open: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let patient = async {
+        loop {
+            match open().await {
+                Err(sqlx::Error::Database(busy)) if busy.code().is_some_and(|code| code == "5" || code == "261") => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                done => return done,
+            }
+        }
+    };
+    in_time(patient).await
+}
+
 /// The same for COMMIT, where most errors leave open whether it happened.
 pub(super) async fn commit_in_time(work: impl Future<Output = Result<(), sqlx::Error>>) -> Result<(), StoreError> {
     match timeout(DEADLINE, work).await {
@@ -61,4 +80,46 @@ fn surely_undone(refusal: &dyn DatabaseError) -> bool {
     let code = refusal.code().unwrap_or_default();
     let of_postgres = code.len() == 5 && ["23", "25", "40"].iter().any(|class| code.starts_with(class));
     of_postgres || OF_SQLITE.contains(&code.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::ConnectOptions;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    /// A connection that does not wait by itself, in a transaction that writes.
+    async fn writing(options: &SqliteConnectOptions) -> Result<sqlx::SqliteConnection, sqlx::Error> {
+        let mut conn = options.clone().busy_timeout(Duration::ZERO).connect().await?;
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut conn).await?;
+        Ok(conn)
+    }
+
+    #[tokio::test]
+    async fn a_busy_file_is_tried_again_until_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(folder.path().join("a.db")).create_if_missing(true);
+        let holder = writing(&options).await.unwrap();
+        assert!(writing(&options).await.is_err(), "it is busy");
+        let freed = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(holder);
+        };
+        let (opened, ()) = tokio::join!(when_free(|| writing(&options)), freed);
+        assert!(opened.is_ok(), "{opened:?}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_stays_busy_or_is_none_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(folder.path().join("a.db")).create_if_missing(true);
+        let _holder = writing(&options).await.unwrap();
+        let given_up = when_free(|| writing(&options)).await.map(|_| ());
+        assert!(matches!(given_up, Err(StoreError::Unavailable(_))), "{given_up:?}");
+
+        let nowhere = SqliteConnectOptions::new().filename(folder.path().join("none").join("a.db"));
+        let refused = when_free(|| writing(&nowhere)).await.map(|_| ());
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    }
 }

@@ -14,7 +14,7 @@ use sqlx::{Arguments, Decode, Postgres, Row as _, Sqlite, Transaction, Type};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::deadline::{DEADLINE, commit_in_time, in_time, phrase};
+use super::deadline::{DEADLINE, commit_in_time, in_time, phrase, when_free};
 use crate::clock::Timestamp;
 use crate::model::incident::Durability;
 
@@ -334,8 +334,9 @@ async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
         std::fs::create_dir_all(folder).map_err(|error| refused(&error))?;
     }
     let pool = |most| PoolOptions::<Sqlite>::new().max_connections(most).acquire_timeout(DEADLINE);
-    let writer = in_time(pool(1).connect_with(options.clone())).await?;
-    let reader = in_time(pool(8).connect_with(options.pragma("query_only", "on"))).await?;
+    let writer = when_free(|| pool(1).connect_with(options.clone())).await?;
+    let read_only = options.pragma("query_only", "on");
+    let reader = when_free(|| pool(8).connect_with(read_only.clone())).await?;
     Ok(Db::Sqlite { writer, reader })
 }
 

@@ -4,6 +4,8 @@ use rescind::clock::{Clock, Timestamp};
 use rescind::model::incident::Durability;
 use rescind::store::engine::{FromRow, Row, file_beside};
 use rescind::store::{Db, StoreError, facts};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use uuid::Uuid;
 
 use super::engines::{connect_postgres, on_both_engines, on_both_engines_empty};
@@ -295,6 +297,21 @@ async fn an_embedded_database_is_made_with_its_folder_and_is_safe_against_a_powe
     drop(conn);
     assert_eq!(file_beside(&db, "serve.lock"), Some(format!("{}.serve.lock", path.display())));
     db.close().await;
+}
+
+#[tokio::test]
+async fn opening_a_file_that_another_process_holds_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rescind.db");
+    let mut other = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    // Not in WAL mode yet, and being read: SQLite refuses to turn it without waiting.
+    let held = "CREATE TABLE a (b); BEGIN; SELECT * FROM a";
+    sqlx::raw_sql(held).execute(&mut other).await.unwrap();
+    let opening = tokio::spawn(async move { Db::open(&format!("sqlite:{}", path.display())).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!opening.is_finished(), "it neither fails nor goes on");
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    opening.await.unwrap().expect("the file is free").close().await;
 }
 
 #[tokio::test]
