@@ -2,6 +2,7 @@
 //! plain http and foreign hosts turned away.
 
 use rocket::fairing::{Fairing, Info, Kind};
+use rocket::form::Form;
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method, Status};
 use rocket::response::{Redirect, Responder};
@@ -77,11 +78,16 @@ impl Fairing for Envelope {
     }
 }
 
-/// Rocket lets a form's first field `_method` change the method; nothing here wants that.
+/// Rocket lets a form's first field `_method` change the method; nothing here wants that. Read as Rocket reads it, because
+/// it knows more spellings (`&_method=`, `_method[]=`). A form that was really sent by that method is taken for a POST too.
 async fn undo_method_override(request: &mut Request<'_>, data: &mut Data<'_>) {
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
-    if is_form && request.method() != Method::Post && data.peek(8).await.starts_with(b"_method=") {
-        request.set_method(Method::Post);
+    if is_form && request.method() != Method::Post {
+        let start = data.peek("_method=delete".len()).await;
+        let first = std::str::from_utf8(start).ok().and_then(|text| Form::<()>::values(text).next());
+        if first.is_some_and(|field| field.name == "_method") {
+            request.set_method(Method::Post);
+        }
     }
 }
 
