@@ -5,10 +5,9 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::form::Form;
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method, Status};
-use rocket::response::{Redirect, Responder};
+use rocket::response::Responder;
 use rocket::{Data, Request, Response, Route, routes};
 
-use super::Shared;
 use super::error::OAuthError;
 use super::guard::info::{RequestInfo, is_secure};
 use crate::app::App;
@@ -41,10 +40,11 @@ impl Arrival {
     }
 }
 
-/// Paths of pages: plain http is sent on to https and the host must be ours. Everything else is an API.
-fn is_page(path: &str) -> bool {
-    let apis = ["/oauth/", "/.well-known/", "/api/", "/gateway/", "/health/", "/metrics"];
-    path == "/oauth/authorize" || !apis.iter().any(|start| path.starts_with(start))
+/// Paths of pages: plain http is sent on to https and the host must be ours. Everything else is an API. Judged by decoded
+/// segments, as routing does: `/oauth/%61uthorize` is the same page.
+fn is_page(path: &[&str]) -> bool {
+    let apis = ["oauth", ".well-known", "api", "gateway", "health", "metrics"];
+    path == ["oauth", "authorize"] || !path.first().is_some_and(|first| apis.contains(first))
 }
 
 #[rocket::async_trait]
@@ -62,9 +62,8 @@ impl Fairing for Envelope {
             path: request.uri().path().to_string(),
             watch,
         };
-        let path = arrival.path.clone();
         request.local_cache(|| arrival);
-        if let Some(elsewhere) = turned_away(request, &path) {
+        if let Some(elsewhere) = turned_away(request) {
             request.set_method(Method::Get);
             request.set_uri(elsewhere);
         }
@@ -103,13 +102,16 @@ fn given_id(request: &Request<'_>) -> Option<String> {
 }
 
 /// Where a request goes instead: plain http under an https issuer, or a page under a host that is not ours.
-fn turned_away(request: &Request<'_>, path: &str) -> Option<Origin<'static>> {
+fn turned_away(request: &Request<'_>) -> Option<Origin<'static>> {
     let app = app(request)?;
-    if path.starts_with("/health/") {
+    let path: Vec<&str> = request.uri().path().segments().collect();
+    if path.first() == Some(&"health") {
         return None;
     }
     if app.settings.is_https() && !is_secure(request, app) {
-        return Some(if is_page(path) {
+        // What was typed into a form is not sent on: it would be repeated by whoever listens.
+        let reads = matches!(request.method(), Method::Get | Method::Head);
+        return Some(if is_page(&path) && reads {
             rocket::uri!("/_turned_away/to_https")
         } else {
             rocket::uri!("/_turned_away/plain")
@@ -117,7 +119,7 @@ fn turned_away(request: &Request<'_>, path: &str) -> Option<Origin<'static>> {
     }
     let host = request.host().map(|host| host.domain().to_string().to_lowercase());
     let known = host.is_some_and(|host| app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(&host)));
-    (is_page(path) && !known).then(|| rocket::uri!("/_turned_away/host"))
+    (is_page(&path) && !known).then(|| rocket::uri!("/_turned_away/host"))
 }
 
 #[rocket::get("/_turned_away/plain")]
@@ -125,9 +127,20 @@ fn plain() -> OAuthError {
     OAuthError::invalid_request("Only https is served here")
 }
 
+/// The same page by https. Without its query, which was sent in the clear.
+struct ToHttps;
+
+impl<'r> Responder<'r, 'static> for ToHttps {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let app = app(request).ok_or(Status::InternalServerError)?;
+        let to = format!("{}{}", app.settings.issuer, Arrival::of(request).path);
+        Response::build().status(Status::PermanentRedirect).header(Header::new("Location", to)).ok()
+    }
+}
+
 #[rocket::get("/_turned_away/to_https")]
-fn to_https(app: &Shared) -> Redirect {
-    Redirect::permanent(app.settings.issuer.clone())
+fn to_https() -> ToHttps {
+    ToHttps
 }
 
 #[rocket::get("/_turned_away/host")]
