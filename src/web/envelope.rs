@@ -2,13 +2,12 @@
 //! plain http and foreign hosts turned away.
 
 use rocket::fairing::{Fairing, Info, Kind};
+use rocket::form::Form;
 use rocket::http::uri::Origin;
 use rocket::http::{Header, Method, Status};
-use rocket::request::{FromRequest, Outcome};
-use rocket::response::{Redirect, Responder};
+use rocket::response::Responder;
 use rocket::{Data, Request, Response, Route, routes};
 
-use super::Shared;
 use super::error::OAuthError;
 use super::guard::info::{RequestInfo, is_secure};
 use crate::app::App;
@@ -26,7 +25,6 @@ pub struct Arrival {
     /// The id of the request: the caller's if it is harmless, else ours.
     pub id: String,
     path: String,
-    query: String,
     watch: Option<Stopwatch>,
 }
 
@@ -37,16 +35,16 @@ impl Arrival {
             method: request.method(),
             id: random::letters(16),
             path: request.uri().path().to_string(),
-            query: String::new(),
             watch: None,
         })
     }
 }
 
-/// Paths of pages: plain http is sent on to https and the host must be ours. Everything else is an API.
-fn is_page(path: &str) -> bool {
-    let apis = ["/oauth/", "/.well-known/", "/api/", "/gateway/", "/health/", "/metrics"];
-    path == "/oauth/authorize" || !apis.iter().any(|start| path.starts_with(start))
+/// Paths of pages: plain http is sent on to https and the host must be ours. Everything else is an API. Judged by decoded
+/// segments, as routing does: `/oauth/%61uthorize` is the same page.
+fn is_page(path: &[&str]) -> bool {
+    let apis = ["oauth", ".well-known", "api", "gateway", "health", "metrics"];
+    path == ["oauth", "authorize"] || !path.first().is_some_and(|first| apis.contains(first))
 }
 
 #[rocket::async_trait]
@@ -62,12 +60,10 @@ impl Fairing for Envelope {
             method: request.method(),
             id: given_id(request).unwrap_or_else(|| random::letters(16)),
             path: request.uri().path().to_string(),
-            query: request.uri().query().map(|query| format!("?{query}")).unwrap_or_default(),
             watch,
         };
-        let path = arrival.path.clone();
         request.local_cache(|| arrival);
-        if let Some(elsewhere) = turned_away(request, &path) {
+        if let Some(elsewhere) = turned_away(request) {
             request.set_method(Method::Get);
             request.set_uri(elsewhere);
         }
@@ -81,11 +77,16 @@ impl Fairing for Envelope {
     }
 }
 
-/// Rocket lets a form's first field `_method` change the method; nothing here wants that.
+/// Rocket lets a form's first field `_method` change the method; nothing here wants that. Read as Rocket reads it, because
+/// it knows more spellings (`&_method=`, `_method[]=`). A form that was really sent by that method is taken for a POST too.
 async fn undo_method_override(request: &mut Request<'_>, data: &mut Data<'_>) {
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
-    if is_form && request.method() != Method::Post && data.peek(8).await.starts_with(b"_method=") {
-        request.set_method(Method::Post);
+    if is_form && request.method() != Method::Post {
+        let start = data.peek("_method=delete".len()).await;
+        let first = std::str::from_utf8(start).ok().and_then(|text| Form::<()>::values(text).next());
+        if first.is_some_and(|field| field.name == "_method") {
+            request.set_method(Method::Post);
+        }
     }
 }
 
@@ -101,14 +102,17 @@ fn given_id(request: &Request<'_>) -> Option<String> {
 }
 
 /// Where a request goes instead: plain http under an https issuer, or a page under a host that is not ours.
-fn turned_away(request: &Request<'_>, path: &str) -> Option<Origin<'static>> {
+fn turned_away(request: &Request<'_>) -> Option<Origin<'static>> {
     let app = app(request)?;
+    let path: Vec<&str> = request.uri().path().segments().collect();
     // Health is asked for by whatever runs us; the addresses below are only for turning away.
-    if path.starts_with("/health/") || path.starts_with("/_turned_away/") {
+    if matches!(path.first(), Some(&"health" | &"_turned_away")) {
         return None;
     }
     if app.settings.is_https() && !is_secure(request, app) {
-        return Some(if is_page(path) {
+        // What was typed into a form is not sent on: it would be repeated by whoever listens.
+        let reads = matches!(request.method(), Method::Get | Method::Head);
+        return Some(if is_page(&path) && reads {
             rocket::uri!("/_turned_away/to_https")
         } else {
             rocket::uri!("/_turned_away/plain")
@@ -116,7 +120,7 @@ fn turned_away(request: &Request<'_>, path: &str) -> Option<Origin<'static>> {
     }
     let host = request.host().map(|host| host.domain().to_string().to_lowercase());
     let known = host.is_some_and(|host| app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(&host)));
-    (is_page(path) && !known).then(|| rocket::uri!("/_turned_away/host"))
+    (is_page(&path) && !known).then(|| rocket::uri!("/_turned_away/host"))
 }
 
 #[rocket::get("/_turned_away/plain")]
@@ -124,22 +128,20 @@ fn plain() -> OAuthError {
     OAuthError::invalid_request("Only https is served here")
 }
 
-#[rocket::get("/_turned_away/to_https")]
-fn to_https(app: &Shared, here: Here) -> Redirect {
-    Redirect::permanent(format!("{}{}", app.settings.issuer, here.0))
+/// The same page by https. Without its query, which was sent in the clear.
+struct ToHttps;
+
+impl<'r> Responder<'r, 'static> for ToHttps {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let app = app(request).ok_or(Status::InternalServerError)?;
+        let to = format!("{}{}", app.settings.issuer, Arrival::of(request).path);
+        Response::build().status(Status::PermanentRedirect).header(Header::new("Location", to)).ok()
+    }
 }
 
-/// Path and query as they were asked for.
-struct Here(String);
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Here {
-    type Error = std::convert::Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        let arrival = Arrival::of(request);
-        Outcome::Success(Self(format!("{}{}", arrival.path, arrival.query)))
-    }
+#[rocket::get("/_turned_away/to_https")]
+fn to_https() -> ToHttps {
+    ToHttps
 }
 
 #[rocket::get("/_turned_away/host")]

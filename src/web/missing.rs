@@ -19,6 +19,7 @@ pub fn allowed_methods(status: Status, request: &Request<'_>) -> Option<String> 
             more.iter().map(|method| method.as_str()).filter(|name| !methods.contains(name)).collect::<Vec<_>>(),
         );
     }
+    methods.sort_unstable();
     let sent = super::envelope::Arrival::of(request).method;
     (!methods.is_empty() && !methods.contains(&sent.as_str())).then(|| methods.join(", "))
 }

@@ -4,4 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cors;
+mod envelope;
+mod metadata;
+mod proxies;
+mod surface;
+mod surface_raw;
 mod walk;

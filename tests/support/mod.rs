@@ -3,8 +3,10 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod browser;
+pub mod call;
 pub mod database;
 pub mod flow;
+pub mod process;
 pub mod raw;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct TestServer {
     pub port: u16,
     /// Secrets of the clients that have one.
     pub secrets: BTreeMap<String, String>,
+    /// Everything that is mounted: method and path.
+    pub routes: Vec<(String, String)>,
     shutdown: rocket::Shutdown,
     /// Dropped last: removes the database.
     pub database: database::TestDatabase,
@@ -62,6 +66,16 @@ impl TestServer {
 
     /// A server on a database that exists already. `seeded`: enter the usual bank.
     pub async fn start_on(database: database::TestDatabase, changed: &[(&'static str, &str)], seeded: bool) -> Self {
+        Self::start_rigged(database, changed, seeded, Vec::new()).await
+    }
+
+    /// The same with further routes, which do what no route of ours should.
+    pub async fn start_rigged(
+        database: database::TestDatabase,
+        changed: &[(&'static str, &str)],
+        seeded: bool,
+        more: Vec<rocket::Route>,
+    ) -> Self {
         let mut fixed = BTreeMap::from([
             ("database_url", database.url.clone()),
             ("issuer", ISSUER.to_owned()),
@@ -82,8 +96,8 @@ impl TestServer {
         rescind::store::migrations::run(&db).await.expect("migrations");
         let app = Arc::new(App::new(settings, db, keys, Clock::default()).expect("app"));
         let secrets = if seeded { seed(&app).await } else { BTreeMap::new() };
-        let (port, shutdown) = launch(app.clone()).await;
-        Self { app, port, secrets, shutdown, database }
+        let Launched { port, routes, shutdown } = launch(app.clone(), more).await;
+        Self { app, port, secrets, routes, shutdown, database }
     }
 
     /// The address of a path.
@@ -116,20 +130,32 @@ impl Drop for TestServer {
 }
 
 /// Fixed key material for tests: 64 bytes.
-const KEY: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQg==";
+pub const KEY: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQg==";
 
 /// Whoever sets up a test.
 pub fn setup_actor() -> Actor {
     Actor { who: Who::System, address: None, agent: None, request_id: "setup".to_owned() }
 }
 
-async fn launch(app: Arc<App>) -> (u16, rocket::Shutdown) {
+/// A server that listens.
+struct Launched {
+    port: u16,
+    routes: Vec<(String, String)>,
+    shutdown: rocket::Shutdown,
+}
+
+async fn launch(app: Arc<App>, more: Vec<rocket::Route>) -> Launched {
     let (tell, told) = tokio::sync::oneshot::channel();
     let tell = std::sync::Mutex::new(Some(tell));
-    let rocket = rescind::web::mount(app).attach(AdHoc::on_liftoff("port", move |rocket| {
+    let rocket = rescind::web::mount(app).mount("/", more).attach(AdHoc::on_liftoff("port", move |rocket| {
         Box::pin(async move {
             if let Some(tell) = tell.lock().expect("lock").take() {
-                let _ = tell.send((rocket.config().port, rocket.shutdown()));
+                let routes = rocket.routes().map(|route| (route.method.to_string(), route.uri.path().to_owned()));
+                let _ = tell.send(Launched {
+                    port: rocket.config().port,
+                    routes: routes.collect(),
+                    shutdown: rocket.shutdown(),
+                });
             }
         })
     }));
