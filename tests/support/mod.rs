@@ -4,8 +4,10 @@
 
 pub mod browser;
 pub mod database;
+pub mod direct;
 pub mod flow;
 pub mod raw;
+pub mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
