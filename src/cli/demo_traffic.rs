@@ -106,6 +106,7 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
             code: &code,
             verifier: Some(&verifier),
             redirect_uri: None,
+            resources: &[],
             device: DeviceDetails::default(),
         };
         phone.tokens = code::redeem(app, &actor, &known, asked).await.ok();

@@ -15,8 +15,8 @@ use crate::model::epoch::Epochs;
 use crate::model::login::{AuthorizationRequest, BrowserSession, Login};
 use crate::model::scope::Scope;
 use crate::model::session::{Rotation, Session, Shape, SubjectKind};
-use crate::policy::pkce;
 use crate::policy::verdict::epochs_current;
+use crate::policy::{pkce, resource};
 use crate::secret::random;
 use crate::secret::seal::{Kind, Reference};
 use crate::secret::text::SecretText;
@@ -151,6 +151,8 @@ pub struct Asked<'a> {
     pub verifier: Option<&'a str>,
     /// `redirect_uri`, if sent.
     pub redirect_uri: Option<&'a str>,
+    /// `resource`, repeated: narrows the access token.
+    pub resources: &'a [String],
     /// What the app tells about the device.
     pub device: DeviceDetails,
 }
@@ -168,29 +170,31 @@ pub async fn redeem(app: &App, actor: &Actor, known: &KnownClient, asked: Asked<
     if code.client_id != client.client_id || asked.redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
         return Err(refuse(app, actor, &code, "another client or redirect URI").await?);
     }
-    if !verifier_fits(app, &code, asked.verifier).await? {
+    if !asked.verifier.is_some_and(|verifier| pkce::matches(verifier, &code.challenge)) {
+        count_try(app, &code).await?;
         return Err(refuse(app, actor, &code, "wrong verifier").await?);
     }
+    // Before the tries are looked at: a thief who used them up must not hide the theft.
     if code.redeemed_at.is_some() {
         return Err(kill_replayed(app, actor, &code).await);
+    }
+    if code.tries >= MOST_TRIES {
+        return Err(refuse(app, actor, &code, "too many wrong verifiers").await?);
     }
     let current = now.global_found && epochs_current(&code.epochs, &now.epochs);
     if !current || code.expires_at <= app.clock.now() {
         return Err(refuse(app, actor, &code, "expired, or taken back").await?);
     }
-    exchange(app, actor, client, code, &asked.device).await
+    let audience = resource::choose(&code.resources, asked.resources).map_err(|_| TokenRefusal::InvalidTarget)?;
+    let shape = Shape { scope: code.scope.clone(), audience };
+    exchange(app, actor, client, (code, shape), &asked.device).await
 }
 
-/// Checks the verifier in constant time; a wrong one is counted and the code stays usable until they are used up.
-async fn verifier_fits(app: &App, code: &Code, verifier: Option<&str>) -> Result<bool, StoreError> {
-    let fits = verifier.is_some_and(|v| pkce::is_verifier(v) && pkce::matches(v, &code.challenge));
-    if fits {
-        return Ok(code.tries < MOST_TRIES);
-    }
+/// Counts a wrong verifier; the code stays usable until the tries are used up.
+async fn count_try(app: &App, code: &Code) -> Result<(), StoreError> {
     let mut tx = app.db.begin().await?;
     codes::count_try(&mut tx, code.session_id, MOST_TRIES).await?;
-    tx.commit().await?;
-    Ok(false)
+    tx.commit().await
 }
 
 /// The one redemption: claims the code, makes the session under the epochs handed down.
@@ -198,7 +202,7 @@ async fn exchange(
     app: &App,
     actor: &Actor,
     client: &Client,
-    code: Code,
+    (code, shape): (Code, Shape),
     told: &DeviceDetails,
 ) -> Result<Tokens, TokenError> {
     let now = app.clock.now();
@@ -216,7 +220,7 @@ async fn exchange(
     if !epochs_current(&code.epochs, &epochs::current(&mut tx, of).await?) {
         return Err(TokenRefusal::InvalidGrant.into());
     }
-    let session = born_from(app, actor, client, code);
+    let session = born_from(app, actor, client, (code, shape));
     sessions::insert(&mut tx, &session, None).await?;
     if let Some(device) = session.device_id {
         devices::fill_in(&mut tx, device, told).await?;
@@ -227,12 +231,11 @@ async fn exchange(
     Ok(current_pair(app, &session, client.may_use(GrantType::RefreshToken), now))
 }
 
-fn born_from(app: &App, actor: &Actor, client: &Client, code: Code) -> Session {
+fn born_from(app: &App, actor: &Actor, client: &Client, (code, shape): (Code, Shape)) -> Session {
     let now = app.clock.now();
     let lifetimes = &app.settings.lifetimes;
     let access_expires_at = now + lifetimes.access;
     let refreshes = client.may_use(GrantType::RefreshToken);
-    let shape = Shape { scope: code.scope.clone(), audience: code.resources.clone() };
     Session {
         session_id: code.session_id,
         client_id: code.client_id,

@@ -50,24 +50,23 @@ pub enum Need {
     Page,
 }
 
-/// Whether the person must be asked: third-party clients, unless an earlier consent covers scope and resources.
+/// Whether the person must be asked: for third-party clients always, for ours when they wish it. Ours rest on the earlier
+/// consent where it covers scope and resources.
 pub(super) async fn need(
     app: &App,
     client: &Client,
     request: &AuthorizationRequest,
     browser: &BrowserSession,
 ) -> Result<Need, Fault> {
+    if !client.first_party || request.fresh_consent {
+        return Ok(Need::Page);
+    }
     let found = consents::find(&mut app.db.read().await?, &browser.customer_id, &request.client_id).await?;
     let in_force = found.is_some_and(|consent| {
         let covers = request.resources.iter().all(|resource| consent.resources.contains(resource));
         consent.withdrawn_at.is_none() && request.scope.is_within(&consent.scope) && covers
     });
-    Ok(match (client.first_party, in_force) {
-        (true, true) => Need::Nothing,
-        (true, false) => Need::Write,
-        (false, true) if !request.fresh_consent => Need::Nothing,
-        (false, _) => Need::Page,
-    })
+    Ok(if in_force { Need::Nothing } else { Need::Write })
 }
 
 /// After a sign-in: the code, or the consent page.

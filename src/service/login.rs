@@ -171,6 +171,7 @@ async fn enter(
     if read.level == Level::Full || read.customer.disabled_at.is_some() {
         let told = Told::refused(Action::SignIn, "customer", &id).of(&id).because("restricted");
         record_alone(app, actor, told).await?;
+        forgive(app, key).await?;
         return Ok(LoginOutcome::Restricted);
     }
     let mut tx = app.db.begin().await?;
@@ -178,12 +179,22 @@ async fn enter(
         Ok(Some(welcome)) => {
             throttles::reset(&mut tx, key).await?;
             tx.commit().await?;
-            Ok(LoginOutcome::Welcome(Box::new(welcome)))
+            return Ok(LoginOutcome::Welcome(Box::new(welcome)));
         }
         // Another sign-in of the same device was quicker by a moment.
-        Ok(None) | Err(StoreError::Taken) => Ok(LoginOutcome::Stale),
-        Err(error) => Err(error.into()),
+        Ok(None) | Err(StoreError::Taken) => {}
+        Err(error) => return Err(error.into()),
     }
+    drop(tx);
+    forgive(app, key).await?;
+    Ok(LoginOutcome::Stale)
+}
+
+/// The password was right, so the try was no wrong one, whatever else stood in the way.
+async fn forgive(app: &App, key: &[u8; 32]) -> Result<(), Fault> {
+    let mut tx = app.db.begin().await?;
+    throttles::reset(&mut tx, key).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Device, browser session, sign-in in progress and audit; `None` if an epoch moved since the proof began.

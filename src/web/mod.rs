@@ -37,6 +37,7 @@ pub fn mount(app: Arc<App>) -> Rocket<Build> {
         .mount("/api/v1", api::routes())
         .register("/", pages::catchers())
         .register("/oauth", error::catchers())
+        // People see this one, not programs.
         .register("/oauth/authorize", pages::catchers())
         .register("/.well-known", error::catchers())
         .register("/gateway", error::catchers())

@@ -4,10 +4,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod authorize;
+mod authorize_errors;
+mod client_auth;
+mod client_credentials;
 mod cors;
 mod envelope;
 mod metadata;
+mod pkce;
 mod proxies;
+mod races_code;
 mod surface;
 mod surface_raw;
+mod token;
+mod token_codes;
 mod walk;

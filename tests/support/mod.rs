@@ -5,9 +5,11 @@
 pub mod browser;
 pub mod call;
 pub mod database;
+pub mod direct;
 pub mod flow;
 pub mod process;
 pub mod raw;
+pub mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

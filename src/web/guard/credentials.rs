@@ -12,18 +12,16 @@ use crate::secret::text::SecretText;
 use crate::service::client_auth::{Credentials, KnownClient, Proof, prove};
 use crate::web::error::OAuthError;
 
-/// The `Authorization` header as sent, if it was.
+/// The `Authorization` headers as sent: none, one, or too many.
 #[derive(Debug)]
-pub struct Authorization(Option<SecretText>);
+pub struct Authorization(Vec<SecretText>);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Authorization {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        let sent: Vec<&str> = request.headers().get("Authorization").collect();
-        let one = if sent.len() == 1 { Some(sent[0]) } else { sent.first().map(|_| "") };
-        Outcome::Success(Self(one.map(SecretText::from)))
+        Outcome::Success(Self(request.headers().get("Authorization").map(SecretText::from).collect()))
     }
 }
 
@@ -31,7 +29,7 @@ impl Authorization {
     /// Proves the client, or answers.
     pub async fn client(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<KnownClient, OAuthError> {
         let sent = self.credentials(form)?;
-        let used_header = self.0.is_some();
+        let used_header = !self.0.is_empty();
         let proof = prove(app, &info.actor, &sent).await?;
         let known = match proof {
             Proof::Proven(known) => *known,
@@ -45,16 +43,18 @@ impl Authorization {
     }
 
     fn credentials(&self, form: &Pairs) -> Result<Credentials, OAuthError> {
-        let in_body = form.has("client_secret") || form.has("client_assertion");
-        match &self.0 {
-            Some(_) if in_body => Err(OAuthError::invalid_request("More than one client authentication was sent")),
-            Some(header) => basic(header.expose()).ok_or(OAuthError::invalid_client(true)),
-            None => Ok(match (form.owned("client_id"), form.get("client_secret")) {
-                (Some(id), Some(secret)) => Credentials::Post(id, SecretText::from(secret)),
-                (Some(id), None) if !form.has("client_assertion") => Credentials::Name(id),
-                (Some(_) | None, _) => Credentials::Nothing,
-            }),
+        let (secret, has_assertion) = (form.get("client_secret"), form.has("client_assertion"));
+        if self.0.len() + usize::from(secret.is_some()) + usize::from(has_assertion) > 1 {
+            return Err(OAuthError::invalid_request("More than one client authentication was sent"));
         }
+        if let Some(header) = self.0.first() {
+            return basic(header.expose()).ok_or(OAuthError::invalid_client(true));
+        }
+        Ok(match (form.owned("client_id"), secret) {
+            (Some(id), Some(secret)) => Credentials::Post(id, SecretText::from(secret)),
+            (Some(id), None) if !has_assertion => Credentials::Name(id),
+            (Some(_) | None, _) => Credentials::Nothing,
+        })
     }
 }
 

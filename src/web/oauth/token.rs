@@ -71,6 +71,7 @@ async fn grant(app: &App, info: &RequestInfo, known: &KnownClient, form: &Pairs)
                 code: form.get("code").ok_or(OAuthError::invalid_request("code is missing"))?,
                 verifier: form.get("code_verifier"),
                 redirect_uri: form.get("redirect_uri"),
+                resources: &resources,
                 device: device(form),
             };
             Ok(code::redeem(app, &info.actor, known, asked).await?)
