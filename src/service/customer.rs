@@ -2,13 +2,14 @@
 
 use super::Fault;
 use super::audit::{Told, record};
+use super::new_password::check;
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::customer::{Customer, Email, Phone};
 use crate::model::epoch::EpochKind;
 use crate::model::ids::CustomerId;
-use crate::policy::password_rules::{PasswordRefusal, check};
+use crate::policy::password_rules::PasswordRefusal;
 use crate::secret::random;
 use crate::secret::text::SecretText;
 use crate::store::customers::{self, ContactChange};
@@ -38,7 +39,7 @@ pub struct NewCustomer {
 
 /// Enters a customer with a password.
 pub async fn create(app: &App, actor: &Actor, customer: Customer, password: &SecretText) -> Result<Entered, Fault> {
-    if let Err(refusal) = check(password.expose(), &context(app, &customer)) {
+    if let Err(refusal) = check(app, password, &context(app, &customer)).await? {
         return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(password).await?;
@@ -122,7 +123,7 @@ pub async fn set_password(app: &App, actor: &Actor, id: &CustomerId, new: &Secre
     let Some(customer) = customers::find(&mut app.db.read().await?, id.as_str()).await? else {
         return Ok(Entered::NotFound);
     };
-    if let Err(refusal) = check(new.expose(), &context(app, &customer)) {
+    if let Err(refusal) = check(app, new, &context(app, &customer)).await? {
         return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(new).await?;

@@ -13,6 +13,7 @@ pub mod customer;
 pub mod introspect;
 pub mod lockdown;
 pub mod login;
+pub mod new_password;
 pub mod pages;
 pub mod refresh;
 pub mod revoke;
@@ -37,6 +38,9 @@ pub enum Fault {
     /// A hash could not be made or read.
     #[error("password hash: {0}")]
     Hash(HashError),
+    /// The list of breached passwords could not be read.
+    #[error("list of breached passwords: {0}")]
+    Breached(std::io::Error),
 }
 
 impl From<HashError> for Fault {

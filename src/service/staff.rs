@@ -2,13 +2,14 @@
 
 use super::Fault;
 use super::audit::{Told, record};
+use super::new_password::check;
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::epoch::EpochKind;
 use crate::model::ids::StaffId;
 use crate::model::staff::Staff;
-use crate::policy::password_rules::{PasswordRefusal, check};
+use crate::policy::password_rules::PasswordRefusal;
 use crate::secret::text::SecretText;
 use crate::store::{StoreError, epochs, staff};
 
@@ -27,7 +28,7 @@ pub enum Entered {
 
 /// Enters a member of staff.
 pub async fn create(app: &App, actor: &Actor, new: &Staff, password: &SecretText) -> Result<Entered, Fault> {
-    if let Err(refusal) = check(password.expose(), &context(app, &new.username)) {
+    if let Err(refusal) = check(app, password, &context(app, &new.username)).await? {
         return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(password).await?;
@@ -58,7 +59,7 @@ pub async fn disable(app: &App, actor: &Actor, username: &StaffId) -> Result<Ent
 
 /// Sets a new password and enables the member of staff again.
 pub async fn reset(app: &App, actor: &Actor, username: &StaffId, password: &SecretText) -> Result<Entered, Fault> {
-    if let Err(refusal) = check(password.expose(), &context(app, username)) {
+    if let Err(refusal) = check(app, password, &context(app, username)).await? {
         return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(password).await?;
