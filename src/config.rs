@@ -1,7 +1,7 @@
 //! Settings: read once at start from the environment and Rocket.toml, checked whole, then only typed values.
 //! An unknown or wrong setting stops the start with one line that names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -92,7 +92,7 @@ pub struct Lifetimes {
 }
 
 /// All settings, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where the truth is. May hold a password: never printed.
     pub database_url: SecretText,
@@ -276,6 +276,13 @@ impl Settings {
     }
 }
 
+/// As `rescind config check` prints them: no secret, whichever file or variable it came from.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.lines()).finish()
+    }
+}
+
 impl Network {
     /// `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`.
     #[must_use]
@@ -318,16 +325,17 @@ impl Raw {
                 scalar(&value).ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?,
             );
         }
+        let mut given = BTreeSet::new();
         for (key, value) in pairs {
             let Some(short) = key.strip_prefix("RESCIND_") else { continue };
             let lower = short.to_lowercase();
             let name = known(&lower).or_else(|| known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n))?));
             let name = name.ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
             let from_file = lower != name;
-            let value = if from_file { read_file(&key, &value)? } else { value };
-            if values.insert(name, value).is_some() && from_file {
+            if !given.insert(name) {
                 return Err(ConfigError(format!("{} is given twice, as a value and as a file", env_name(name))));
             }
+            values.insert(name, if from_file { read_file(&key, &value)? } else { value });
         }
         Ok(Self { values })
     }
@@ -356,6 +364,9 @@ impl Raw {
         if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| database_url.starts_with(start)) {
             return Err(wrong("database_url", "must begin with postgres:// or sqlite:"));
         }
+        if !database_url.starts_with("sqlite:") && url::Url::parse(&database_url).is_err() {
+            return Err(wrong("database_url", "is not a URL: write postgres://user:password@host/name"));
+        }
         let token_prefix = self.text("token_prefix");
         crate::secret::seal::Sealer::new(&token_prefix, &KeyRing::generate())
             .map_err(|_| wrong("token_prefix", "must be 2 to 12 of a-z 0-9, the first a letter"))?;
@@ -367,6 +378,10 @@ impl Raw {
         }
         let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
         let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
+        let secrets: BTreeMap<_, _> = secrets.collect();
+        for (name, text) in &secrets {
+            check_key(name, text.expose())?;
+        }
         let settings = Settings {
             hosts: hosts(&self.list("hosts"), &issuer),
             issuer,
@@ -385,7 +400,7 @@ impl Raw {
             hash_threads: if threads == 0 { half_the_cores() } else { threads },
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
             keys_folder: PathBuf::from("rescind-keys"),
-            secrets: secrets.collect(),
+            secrets,
             database_url: SecretText::from(database_url),
             rocket,
         };
@@ -440,11 +455,38 @@ fn rocket_figment(pairs: &[(String, String)]) -> Result<Figment, ConfigError> {
         }
     }
     // A client can set any header: only `trusted_proxies` decides whose address counts.
-    Ok(figment
+    let figment = figment
         .join(("address", "127.0.0.1"))
         .merge(("ip_header", false))
         .merge(("ident", false))
-        .merge(("log_level", "off")))
+        .merge(("log_level", "off"));
+    check_rocket(&figment)?;
+    Ok(figment)
+}
+
+/// What Rocket would refuse once everything else is open, refused before anything is.
+fn check_rocket(figment: &Figment) -> Result<(), ConfigError> {
+    let wrong = |error: rocket::figment::Error| {
+        let name = error.path.first().map(|key| key.to_uppercase()).unwrap_or_default();
+        ConfigError(format!("ROCKET_{name}: {}", error.kind).replace('\n', " "))
+    };
+    let config: rocket::Config = figment.extract().map_err(wrong)?;
+    let Some(tls) = &config.tls else { return Ok(()) };
+    let files = [tls.certs().left(), tls.key().left()];
+    match files.into_iter().flatten().find(|path| !path.is_file()) {
+        Some(path) => Err(ConfigError(format!("ROCKET_TLS names no file: {}", path.display()))),
+        None => Ok(()),
+    }
+}
+
+/// A key as given: refused before anything is opened, and by `rescind config check`.
+fn check_key(name: &str, text: &str) -> Result<(), ConfigError> {
+    let read = match name {
+        "secret_key" => KeyRing::parse(text).map(|_| ()),
+        "data_key" => DataKey::parse(text).map(|_| ()),
+        _ => Pepper::parse(text).map(|_| ()),
+    };
+    read.map_err(|error| ConfigError(format!("{}: {error}", env_name(name))))
 }
 
 fn toml_table(figment: &Figment) -> Result<BTreeMap<String, Value>, ConfigError> {
@@ -529,10 +571,20 @@ fn as_v6(address: IpAddr) -> u128 {
     }
 }
 
+/// A database URL as it may be shown: no password, neither before the host nor in the query.
 fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else { return url.to_owned() };
+    if url.starts_with("sqlite:") {
+        return url.to_owned();
+    }
+    let Ok(mut parsed) = url::Url::parse(url) else { return String::from("(set)") };
     if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
         return String::from("(set)");
+    }
+    if parsed.query().is_some() {
+        let hidden = |name: &str| name.to_lowercase().contains("password");
+        let pairs: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
+        let shown = pairs.iter().map(|(name, value)| (name, if hidden(name) { "***" } else { value }));
+        parsed.query_pairs_mut().clear().extend_pairs(shown);
     }
     parsed.to_string()
 }
