@@ -240,7 +240,10 @@ fn lines(file: &std::path::Path) -> Result<Lines, Failure> {
 }
 
 fn one(app: &App, text: &str) -> Result<NewCustomer, String> {
-    let line: Line = serde_json::from_str(text).map_err(|error| format!("not the JSON expected ({error})"))?;
+    let line: Line = serde_json::from_str(text).map_err(|error| {
+        let why = error.to_string().replace(" at line 1 column ", " at column ");
+        format!("not the JSON expected ({why})")
+    })?;
     if line.password_hash.as_ref().is_some_and(|hash| !looks_like_hash(hash)) {
         return Err("password_hash is neither argon2id nor bcrypt".to_owned());
     }

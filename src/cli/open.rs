@@ -17,13 +17,19 @@ pub async fn app() -> Result<App, Failure> {
     crate::log::start(tracing::Level::WARN);
     let keys = settings.keys()?;
     tell_made(&keys.made);
-    let db = Db::open(settings.database_url.expose()).await?;
+    let db = database(&settings).await?;
     if db.is_embedded() {
         migrations::run(&db).await?;
     } else {
         migrations::check(&db).await?;
     }
     App::new(settings, db, keys, Clock::default()).map_err(Failure::new)
+}
+
+/// The database, or which setting to look at.
+pub async fn database(settings: &Settings) -> Result<Db, Failure> {
+    let opened = Db::open(settings.database_url.expose()).await;
+    opened.map_err(|error| Failure::new(format!("RESCIND_DATABASE_URL: {error}")))
 }
 
 /// Says which key files were made.
@@ -51,7 +57,7 @@ pub fn actor() -> Actor {
 pub async fn migrate(out: Output) -> Result<(), Failure> {
     let settings = Settings::load()?;
     crate::log::start(tracing::Level::WARN);
-    let db = Db::open(settings.database_url.expose()).await?;
+    let db = database(&settings).await?;
     let applied = migrations::run(&db).await?;
     let text =
         if applied == 0 { "The database is up to date.".to_owned() } else { format!("Applied {applied} migrations.") };

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use rocket::fairing::AdHoc;
 
 use super::Failure;
-use super::open::tell_made;
+use super::open::{database, tell_made};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -32,7 +32,7 @@ pub async fn open(settings: Settings) -> Result<(App, Option<File>), Failure> {
     no_core_dumps();
     let keys = settings.keys()?;
     tell_made(&keys.made);
-    let db = Db::open(settings.database_url.expose()).await?;
+    let db = database(&settings).await?;
     let lock = only_server(&db)?;
     db.check_settings().await?.map_err(Failure::new)?;
     migrations::run(&db).await?;

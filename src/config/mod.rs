@@ -76,7 +76,7 @@ pub struct Lifetimes {
 }
 
 /// All settings, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where the truth is. May hold a password: never printed.
     pub database_url: SecretText,
@@ -187,10 +187,27 @@ impl Settings {
     }
 }
 
+/// As `rescind config check` prints them: no secret, whichever file or variable it came from.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.lines()).finish()
+    }
+}
+
+/// A database URL as it may be shown: no password, neither before the host nor in the query.
 fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else { return url.to_owned() };
+    if url.starts_with("sqlite:") {
+        return url.to_owned();
+    }
+    let Ok(mut parsed) = url::Url::parse(url) else { return String::from("(set)") };
     if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
         return String::from("(set)");
+    }
+    if parsed.query().is_some() {
+        let hidden = |name: &str| name.to_lowercase().contains("password");
+        let pairs: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
+        let shown = pairs.iter().map(|(name, value)| (name, if hidden(name) { "***" } else { value }));
+        parsed.query_pairs_mut().clear().extend_pairs(shown);
     }
     parsed.to_string()
 }

@@ -1,6 +1,6 @@
 //! Reading settings: every name must be known, every value must fit; the first that does not is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use rocket::figment::value::Value;
 use rocket::figment::{Figment, Profile, Provider};
 
 use super::{ConfigError, Lifetimes, Network, SECRETS, SETTINGS, Settings};
-use crate::secret::keys::KeyRing;
+use crate::secret::keys::{DataKey, KeyRing, Pepper};
 use crate::secret::text::SecretText;
 
 /// Keys of Rocket's own that may stand in Rocket.toml or in `ROCKET_*`.
@@ -49,16 +49,17 @@ impl Raw {
                 scalar(&value).ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?,
             );
         }
+        let mut given = BTreeSet::new();
         for (key, value) in pairs {
             let Some(short) = key.strip_prefix("RESCIND_") else { continue };
             let lower = short.to_lowercase();
             let name = known(&lower).or_else(|| known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n))?));
             let name = name.ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
             let from_file = lower != name;
-            let value = if from_file { read_file(&key, &value)? } else { value };
-            if values.insert(name, value).is_some() && from_file {
+            if !given.insert(name) {
                 return Err(ConfigError(format!("{} is given twice, as a value and as a file", env_name(name))));
             }
+            values.insert(name, if from_file { read_file(&key, &value)? } else { value });
         }
         Ok(Self { values })
     }
@@ -87,6 +88,9 @@ impl Raw {
         if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| database_url.starts_with(start)) {
             return Err(wrong("database_url", "must begin with postgres:// or sqlite:"));
         }
+        if !database_url.starts_with("sqlite:") && url::Url::parse(&database_url).is_err() {
+            return Err(wrong("database_url", "is not a URL: write postgres://user:password@host/name"));
+        }
         let token_prefix = self.text("token_prefix");
         crate::secret::seal::Sealer::new(&token_prefix, &KeyRing::generate())
             .map_err(|_| wrong("token_prefix", "must be 2 to 12 of a-z 0-9, the first a letter"))?;
@@ -98,6 +102,10 @@ impl Raw {
         }
         let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
         let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
+        let secrets: BTreeMap<_, _> = secrets.collect();
+        for (name, text) in &secrets {
+            check_key(name, text.expose())?;
+        }
         let settings = Settings {
             hosts: hosts(&self.list("hosts"), &issuer),
             issuer,
@@ -116,7 +124,7 @@ impl Raw {
             hash_threads: if threads == 0 { half_the_cores() } else { threads },
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
             keys_folder: PathBuf::from("rescind-keys"),
-            secrets: secrets.collect(),
+            secrets,
             database_url: SecretText::from(database_url),
             rocket,
         };
@@ -172,7 +180,34 @@ pub(super) fn rocket_figment(pairs: &[(String, String)]) -> Result<Figment, Conf
         }
     }
     // A client can set any header: only `trusted_proxies` decides whose address counts.
-    Ok(figment.merge(("ip_header", false)).merge(("ident", false)).merge(("log_level", "off")))
+    let figment = figment.merge(("ip_header", false)).merge(("ident", false)).merge(("log_level", "off"));
+    check_rocket(&figment)?;
+    Ok(figment)
+}
+
+/// What Rocket would refuse once everything else is open, refused before anything is.
+fn check_rocket(figment: &Figment) -> Result<(), ConfigError> {
+    let wrong = |error: rocket::figment::Error| {
+        let name = error.path.first().map(|key| key.to_uppercase()).unwrap_or_default();
+        ConfigError(format!("ROCKET_{name}: {}", error.kind).replace('\n', " "))
+    };
+    let config: rocket::Config = figment.extract().map_err(wrong)?;
+    let Some(tls) = &config.tls else { return Ok(()) };
+    let files = [tls.certs().left(), tls.key().left()];
+    match files.into_iter().flatten().find(|path| !path.is_file()) {
+        Some(path) => Err(ConfigError(format!("ROCKET_TLS names no file: {}", path.display()))),
+        None => Ok(()),
+    }
+}
+
+/// A key as given: refused before anything is opened, and by `rescind config check`.
+fn check_key(name: &str, text: &str) -> Result<(), ConfigError> {
+    let read = match name {
+        "secret_key" => KeyRing::parse(text).map(|_| ()),
+        "data_key" => DataKey::parse(text).map(|_| ()),
+        _ => Pepper::parse(text).map(|_| ()),
+    };
+    read.map_err(|error| ConfigError(format!("{}: {error}", env_name(name))))
 }
 
 fn toml_table(figment: &Figment) -> Result<BTreeMap<String, Value>, ConfigError> {

@@ -43,6 +43,9 @@ pub enum PasswordRefusal {
         "This password is made of your own details or of few different characters. Please choose something nobody can know about you."
     )]
     AboutYou,
+    /// In the list of breached passwords.
+    #[error("This password is in a list of breached passwords. Please choose one you have used nowhere else.")]
+    Breached,
 }
 
 /// Whether a new password is taken. `context`: what is known of the person and the place: customer id, name, e-mail

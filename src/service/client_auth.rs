@@ -53,7 +53,7 @@ pub async fn prove(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof
     };
     match known {
         Some(known) if secret_fits && may_enter(&known, sent) => Ok(Proof::Proven(Box::new(known))),
-        Some(_) | None => refuse(app, actor, id).await,
+        other => refuse(app, actor, id, other.is_some()).await,
     }
 }
 
@@ -67,7 +67,8 @@ fn may_enter(known: &KnownClient, sent: &Credentials) -> bool {
     method_fits && known.client.disabled_at.is_none()
 }
 
-async fn refuse(app: &App, actor: &Actor, id: &str) -> Result<Proof, Fault> {
+/// A name is recorded only if it is a client's: anything else may be a secret in the wrong field.
+async fn refuse(app: &App, actor: &Actor, id: &str, is_client: bool) -> Result<Proof, Fault> {
     let now = app.clock.now();
     let from = actor.address.map(address_key).unwrap_or_default();
     let allowed = app
@@ -77,7 +78,7 @@ async fn refuse(app: &App, actor: &Actor, id: &str) -> Result<Proof, Fault> {
     if let Err(wait) = allowed {
         return Ok(Proof::TooMany(wait));
     }
-    let claimed: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();
+    let claimed = if is_client { id } else { "unknown" };
     record_alone(app, actor, Told::refused(Action::ClientAuthentication, "client", claimed)).await?;
     Ok(Proof::Refused)
 }

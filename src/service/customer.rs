@@ -2,13 +2,14 @@
 
 use super::Fault;
 use super::audit::{Told, record};
-use super::new_password::{Weak, judge};
+use super::new_password::check;
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::customer::{Customer, Email, Phone};
 use crate::model::epoch::EpochKind;
 use crate::model::ids::CustomerId;
+use crate::policy::password_rules::PasswordRefusal;
 use crate::secret::random;
 use crate::secret::text::SecretText;
 use crate::store::customers::{self, ContactChange};
@@ -24,7 +25,7 @@ pub enum Entered {
     /// There is no such customer.
     NotFound,
     /// The password is not good enough.
-    Password(Weak),
+    Password(PasswordRefusal),
 }
 
 /// A customer to be entered, with a hash if they have a password.
@@ -38,8 +39,8 @@ pub struct NewCustomer {
 
 /// Enters a customer with a password.
 pub async fn create(app: &App, actor: &Actor, customer: Customer, password: &SecretText) -> Result<Entered, Fault> {
-    if let Some(weak) = judge(app, password, context(app, &customer)).await? {
-        return Ok(Entered::Password(weak));
+    if let Err(refusal) = check(app, password, &context(app, &customer)).await? {
+        return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(password).await?;
     let done = import(app, actor, &[NewCustomer { customer, password_hash: Some(hash) }]).await?;
@@ -122,8 +123,8 @@ pub async fn set_password(app: &App, actor: &Actor, id: &CustomerId, new: &Secre
     let Some(customer) = customers::find(&mut app.db.read().await?, id.as_str()).await? else {
         return Ok(Entered::NotFound);
     };
-    if let Some(weak) = judge(app, new, context(app, &customer)).await? {
-        return Ok(Entered::Password(weak));
+    if let Err(refusal) = check(app, new, &context(app, &customer)).await? {
+        return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(new).await?;
     let mut tx = app.db.begin().await?;
@@ -153,10 +154,10 @@ pub async fn set_disabled(app: &App, actor: &Actor, id: &CustomerId, disabled: b
 }
 
 /// Words a password may not lean on.
-fn context(app: &App, customer: &Customer) -> Vec<String> {
+fn context<'a>(app: &'a App, customer: &'a Customer) -> Vec<&'a str> {
     let mut words = vec![customer.customer_id.as_str(), app.settings.name.as_str(), "rescind"];
     words.extend(customer.name.as_str().split_whitespace());
     words.extend(customer.email.iter().flat_map(|email| email.as_str().split('@')));
     words.extend(customer.phone.as_ref().map(Phone::as_str));
-    words.into_iter().map(str::to_owned).collect()
+    words
 }

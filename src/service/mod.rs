@@ -35,12 +35,12 @@ pub enum Fault {
     /// All hash threads are busy and the queue is full.
     #[error("too many sign-ins at once")]
     Busy,
-    /// The list of breached passwords.
-    #[error("the list of breached passwords cannot be read: {0}")]
-    List(std::io::Error),
     /// A hash could not be made or read.
     #[error("password hash: {0}")]
     Hash(HashError),
+    /// The list of breached passwords could not be read.
+    #[error("list of breached passwords: {0}")]
+    Breached(std::io::Error),
 }
 
 impl From<HashError> for Fault {

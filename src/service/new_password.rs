@@ -1,94 +1,87 @@
-//! Whether a new password is good enough: its rules, and the operator's list of breached ones.
+//! Whether a new password is taken: the rules of policy, then the operator's list of breached passwords. A list that can't
+//! be read is a fault, never a yes.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
+
+use tokio::task::spawn_blocking;
 
 use super::Fault;
 use crate::app::App;
-use crate::policy::password_rules::{PasswordRefusal, check, sha1_line};
+use crate::policy::password_rules::{PasswordRefusal, check as by_rules, sha1_line};
 use crate::secret::text::SecretText;
 
-/// Why a new password is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Weak {
-    /// By the rules.
-    #[error(transparent)]
-    Rule(#[from] PasswordRefusal),
-    /// It is on the list.
-    #[error("this password is known from a data breach: please choose another")]
-    Breached,
-}
-
-/// Checks a new password against the rules, words it may not lean on, and the list of breached ones. Slow: off the workers.
-pub(super) async fn judge(app: &App, password: &SecretText, context: Vec<String>) -> Result<Option<Weak>, Fault> {
-    let (password, list) = (password.clone(), app.settings.breached_passwords.clone());
-    let judged = tokio::task::spawn_blocking(move || {
-        let words: Vec<&str> = context.iter().map(String::as_str).collect();
-        if let Err(refusal) = check(password.expose(), &words) {
-            return Ok(Some(Weak::Rule(refusal)));
-        }
-        match list {
-            Some(list) if is_listed(&list, &sha1_line(password.expose()))? => Ok(Some(Weak::Breached)),
-            Some(_) | None => Ok(None),
-        }
-    });
-    match judged.await {
-        Ok(Ok(weak)) => Ok(weak),
-        Ok(Err(error)) => Err(Fault::List(error)),
-        Err(_) => Err(Fault::Busy),
+/// Checks a new password. `context`: what is known of the person and the place.
+pub async fn check(app: &App, password: &SecretText, context: &[&str]) -> Result<Result<(), PasswordRefusal>, Fault> {
+    if let Err(refusal) = by_rules(password.expose(), context) {
+        return Ok(Err(refusal));
     }
+    let Some(list) = app.settings.breached_passwords.clone() else { return Ok(Ok(())) };
+    let sum = sha1_line(password.expose());
+    let searched = spawn_blocking(move || contains(&list, &sum)).await;
+    let found = searched.unwrap_or_else(|stopped| Err(io::Error::other(stopped))).map_err(Fault::Breached)?;
+    Ok(if found { Err(PasswordRefusal::Breached) } else { Ok(()) })
 }
 
-/// Binary search in a file of lines `SHA1[:count]`, upper-case and sorted.
-fn is_listed(list: &Path, sum: &str) -> std::io::Result<bool> {
-    let mut file = BufReader::new(File::open(list)?);
+/// Whether a sorted list has a line that begins with the sum, by halving: some forty short reads in the largest lists.
+/// What follows the sum on a line, such as `:17`, is not looked at.
+fn contains(list: &Path, sum: &str) -> io::Result<bool> {
+    let mut file = BufReader::with_capacity(256, File::open(list)?);
+    // The line looked for, if it is there, begins at `low` or later and before `high`.
     let (mut low, mut high) = (0, file.get_ref().metadata()?.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        let (start, line) = line_at(&mut file, middle)?;
-        match line.get(..40).unwrap_or(&line).cmp(sum) {
-            std::cmp::Ordering::Equal => return Ok(true),
-            std::cmp::Ordering::Less => low = start + line.len() as u64 + 1,
-            std::cmp::Ordering::Greater => high = start,
+        let start = line_start(&mut file, middle)?;
+        let mut line = Vec::new();
+        let length = file.read_until(b'\n', &mut line)?;
+        let found = line.get(..sum.len()).unwrap_or(&line).to_ascii_uppercase();
+        if start >= high || found.as_slice() > sum.as_bytes() {
+            high = middle;
+        } else if found == sum.as_bytes() {
+            return Ok(true);
+        } else {
+            low = start + u64::try_from(length).unwrap_or(u64::MAX);
         }
     }
     Ok(false)
 }
 
-/// The line that covers a byte, without its end, and where it starts.
-fn line_at(file: &mut BufReader<File>, at: u64) -> std::io::Result<(u64, String)> {
-    let window = at.saturating_sub(128);
-    file.seek(SeekFrom::Start(window))?;
-    let mut before = vec![0; usize::try_from(at - window).unwrap_or(0)];
-    file.read_exact(&mut before)?;
-    let newline = before.iter().rposition(|byte| *byte == b'\n');
-    let start = newline.map_or(window, |index| window + index as u64 + 1);
-    file.seek(SeekFrom::Start(start))?;
-    let mut line = String::new();
-    file.read_line(&mut line)?;
-    Ok((start, line.trim_end_matches('\n').to_owned()))
+/// The first place at or after `from` where a line begins; the file is left there.
+fn line_start(file: &mut BufReader<File>, from: u64) -> io::Result<u64> {
+    let Some(before) = from.checked_sub(1) else { return file.seek(SeekFrom::Start(0)) };
+    file.seek(SeekFrom::Start(before))?;
+    file.read_until(b'\n', &mut Vec::new())?;
+    file.stream_position()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sums(count: usize) -> Vec<String> {
+        let mut sums: Vec<String> = (0..count).map(|n| sha1_line(&n.to_string())).collect();
+        sums.sort();
+        sums
+    }
+
     #[test]
     fn pwd_02_every_line_of_a_list_is_found_and_nothing_else() {
-        let mut sums: Vec<String> = (0..500).map(|n| sha1_line(&format!("password {n}"))).collect();
-        sums.sort();
-        for ending in ["\n", ":17\r\n", ":123456\n"] {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), sums.join(ending) + ending).unwrap();
-            for sum in &sums {
-                assert!(is_listed(file.path(), sum).unwrap(), "{sum}");
-            }
-            for n in 500..600 {
-                assert!(!is_listed(file.path(), &sha1_line(&format!("password {n}"))).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        for count in [0, 1, 2, 3, 50] {
+            let sums = sums(count);
+            let counted: Vec<String> = sums.iter().enumerate().map(|(n, sum)| format!("{sum}:{}", n * n)).collect();
+            let spelt = [sums.join("\n"), sums.join("\n") + "\n", sums.join("\r\n"), counted.join("\r\n")];
+            for text in spelt.iter().chain(&[sums.join("\n").to_lowercase()]) {
+                std::fs::write(&path, text).unwrap();
+                assert!(sums.iter().all(|sum| contains(&path, sum).unwrap()), "{text}");
+                for n in 1000..1050 {
+                    assert!(!contains(&path, &sha1_line(&n.to_string())).unwrap(), "{text}");
+                }
+                assert!(!contains(&path, &"0".repeat(40)).unwrap() && !contains(&path, &"F".repeat(40)).unwrap());
             }
         }
-        let empty = tempfile::NamedTempFile::new().unwrap();
-        assert!(!is_listed(empty.path(), &sums[0]).unwrap());
+        assert!(contains(&folder.path().join("gone"), &sha1_line("x")).is_err());
     }
 }

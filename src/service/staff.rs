@@ -2,13 +2,14 @@
 
 use super::Fault;
 use super::audit::{Told, record};
-use super::new_password::{Weak, judge};
+use super::new_password::check;
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::epoch::EpochKind;
 use crate::model::ids::StaffId;
 use crate::model::staff::Staff;
+use crate::policy::password_rules::PasswordRefusal;
 use crate::secret::text::SecretText;
 use crate::store::{StoreError, epochs, staff};
 
@@ -22,13 +23,13 @@ pub enum Entered {
     /// There is no such member of staff.
     NotFound,
     /// The password is not good enough.
-    Password(Weak),
+    Password(PasswordRefusal),
 }
 
 /// Enters a member of staff.
 pub async fn create(app: &App, actor: &Actor, new: &Staff, password: &SecretText) -> Result<Entered, Fault> {
-    if let Some(weak) = judge(app, password, context(app, &new.username)).await? {
-        return Ok(Entered::Password(weak));
+    if let Err(refusal) = check(app, password, &context(app, &new.username)).await? {
+        return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(password).await?;
     let mut tx = app.db.begin().await?;
@@ -58,8 +59,8 @@ pub async fn disable(app: &App, actor: &Actor, username: &StaffId) -> Result<Ent
 
 /// Sets a new password and enables the member of staff again.
 pub async fn reset(app: &App, actor: &Actor, username: &StaffId, password: &SecretText) -> Result<Entered, Fault> {
-    if let Some(weak) = judge(app, password, context(app, username)).await? {
-        return Ok(Entered::Password(weak));
+    if let Err(refusal) = check(app, password, &context(app, username)).await? {
+        return Ok(Entered::Password(refusal));
     }
     let hash = app.secrets.hasher.hash(password).await?;
     let mut tx = app.db.begin().await?;
@@ -72,6 +73,6 @@ pub async fn reset(app: &App, actor: &Actor, username: &StaffId, password: &Secr
     Ok(Entered::Done)
 }
 
-fn context(app: &App, username: &StaffId) -> Vec<String> {
-    vec![username.to_string(), app.settings.name.clone(), "rescind".to_owned()]
+fn context<'a>(app: &'a App, username: &'a StaffId) -> [&'a str; 3] {
+    [username.as_str(), app.settings.name.as_str(), "rescind"]
 }

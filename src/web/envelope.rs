@@ -191,7 +191,8 @@ fn security_headers(request: &Request<'_>, response: &mut Response<'_>) {
 fn log_line(request: &Request<'_>, arrival: &Arrival, status: Status) {
     let quiet = arrival.path.starts_with("/health/");
     let address = app(request).map(|app| RequestInfo::address(request, app).map(|a| a.to_string()).unwrap_or_default());
-    let (ms, path) = (arrival.watch.map_or(0, |watch| watch.elapsed_ms()), harmless(&arrival.path));
+    let prefix = app(request).map(|app| format!("{}_", app.settings.token_prefix)).unwrap_or_default();
+    let (ms, path) = (arrival.watch.map_or(0, |watch| watch.elapsed_ms()), harmless(&arrival.path, &prefix));
     let (method, id, status) = (arrival.method.as_str(), arrival.id.as_str(), status.code);
     if quiet {
         tracing::debug!(request_id = id, method, path, status, ms, address, "request");
@@ -200,9 +201,9 @@ fn log_line(request: &Request<'_>, arrival: &Arrival, status: Status) {
     }
 }
 
-/// A path as it is logged: whatever looks like one of our sealed texts is left out, and its length is bounded.
-fn harmless(path: &str) -> String {
-    let parts = path.split('/').map(|part| if part.len() > 80 { "..." } else { part });
+/// A path as it is logged: whatever looks like one of our sealed texts or secrets is left out, and its length is bounded.
+fn harmless(path: &str, prefix: &str) -> String {
+    let parts = path.split('/').map(|part| if part.len() > 80 || part.starts_with(prefix) { "..." } else { part });
     parts.collect::<Vec<_>>().join("/").chars().take(200).collect()
 }
 
