@@ -4,9 +4,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod cors;
 mod envelope;
+mod errors;
+mod forms;
+mod logs;
 mod metadata;
+mod outages;
+mod pages;
 mod proxies;
 mod surface;
 mod surface_raw;
