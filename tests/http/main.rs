@@ -4,13 +4,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod authorize;
 mod authorize_errors;
 mod client_auth;
 mod client_credentials;
 mod cors;
 mod envelope;
+mod errors;
+mod forms;
+mod logs;
 mod metadata;
+mod outages;
+mod pages;
 mod pkce;
 mod proxies;
 mod races_code;
