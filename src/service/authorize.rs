@@ -90,7 +90,14 @@ pub async fn begin(app: &App, actor: &Actor, asked: Asked, signed_in: Option<&Br
     };
     let login = new_login(app, request, known.epochs);
     let silent = prompt.as_deref() == Some("none");
-    next(app, actor, login, &known.client, Person { signed_in, silent }).await
+    match next(app, actor, login, &known.client, Person { signed_in, silent }).await {
+        Err(fault) => {
+            tracing::error!(error = %fault, request_id = actor.request_id, "an authorization could not be decided");
+            let error = ("error", "temporarily_unavailable");
+            Ok(Step::Redirect(answer(app, &redirect_uri, state.as_deref(), error)))
+        }
+        decided => decided,
+    }
 }
 
 /// Who is at the browser, as far as we know, and whether we may ask.

@@ -8,12 +8,13 @@ use crate::clock::{Timestamp, unix_seconds};
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::client::{ClientType, GrantType};
+use crate::model::epoch::EpochKind;
 use crate::model::session::{Rotation, Session, Shape, SubjectKind};
 use crate::policy::{resource, scope};
 use crate::secret::seal::{Kind, Reference};
 use crate::secret::{client_secret, random};
 use crate::store::clients::KnownClient;
-use crate::store::sessions;
+use crate::store::{epochs, sessions};
 
 /// How long a standing session is used for new tokens.
 const STANDING: chrono::TimeDelta = chrono::TimeDelta::days(1);
@@ -72,8 +73,23 @@ async fn standing(
     if let Some(session) = found {
         return Ok(session);
     }
-    let now = app.clock.now();
-    let session = Session {
+    let mut tx = app.db.begin().await?;
+    // Of many first requests at once, one makes the row and the others find it.
+    epochs::hold(&mut tx, EpochKind::Client, client_id.as_str()).await?;
+    if let Some(session) = sessions::find_standing(&mut tx, client_id, &key, &known.epochs, until).await? {
+        return Ok(session);
+    }
+    let session = new_standing(app, known, shape);
+    sessions::insert(&mut tx, &session, Some(&key)).await?;
+    let told = Told::done(Action::TokenIssue, "session", session.session_id).because(shape.scope.to_string());
+    record(app, &mut tx, &actor.as_who(Who::Client(client_id.clone())), told).await?;
+    tx.commit().await?;
+    Ok(session)
+}
+
+fn new_standing(app: &App, known: &KnownClient, shape: &Shape) -> Session {
+    let (now, client_id) = (app.clock.now(), &known.client.client_id);
+    Session {
         session_id: random::id(now),
         client_id: client_id.clone(),
         subject_id: client_id.to_string(),
@@ -90,13 +106,7 @@ async fn standing(
         expires_at: now + STANDING,
         ended_at: None,
         epochs: known.epochs,
-    };
-    let mut tx = app.db.begin().await?;
-    sessions::insert(&mut tx, &session, Some(&key)).await?;
-    let told = Told::done(Action::TokenIssue, "session", session.session_id).because(shape.scope.to_string());
-    record(app, &mut tx, &actor.as_who(Who::Client(client_id.clone())), told).await?;
-    tx.commit().await?;
-    Ok(session)
+    }
 }
 
 /// One short text per shape, whatever the order of its words.

@@ -34,6 +34,12 @@ pub async fn raise(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<Option<
     conn.value(sql, &[&kind.as_str(), &id]).await
 }
 
+/// Holds an epoch's row until the transaction ends, so that transactions that rest on it run one after the other.
+pub async fn hold(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE epochs SET epoch = epoch WHERE kind = $1 AND id = $2";
+    conn.execute(sql, &[&kind.as_str(), &id]).await.map(|_| ())
+}
+
 /// Locks a subject: raises the epoch and sets the level, in one statement. `None`: no such subject, or locked already.
 pub async fn lock(conn: &mut Conn, subject: &str) -> Result<Option<i64>, StoreError> {
     let sql = "UPDATE epochs SET epoch = epoch + 1, level = 'full'

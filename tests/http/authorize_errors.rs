@@ -210,6 +210,20 @@ fn assert_page_like(seen: &Seen, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn aut_06_a_fault_of_ours_goes_back_too_and_gives_nothing() {
+    let server = TestServer::start().await;
+    let mut john = server.db_signed_in(JOHN).await;
+    server.db_break("DROP TABLE codes").await;
+    let seen = john.get(&authorize_path("naybitono-mobile", &[])).await;
+    let expected =
+        "http://127.0.0.1/callback?error=temporarily_unavailable&state=state-1&iss=http%3A%2F%2Flocalhost%3A8000";
+    assert_eq!((seen.status.as_u16(), seen.location()), (303, expected), "{}", seen.body);
+    server.db_break("DROP TABLE client_secrets").await;
+    let seen = john.get(&authorize_path("naybitono-mobile", &[])).await;
+    assert_eq!((seen.status.as_u16(), seen.location()), (503, ""), "nobody is proven: a page");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn aut_08_no_one_gets_a_code_or_leaves_for_anywhere_unregistered_without_signing_in() {
     let server = TestServer::start().await;
     let mut nobody = Browser::new(&server);

@@ -112,23 +112,19 @@ async fn cli_03_more_than_one_credential_or_one_in_the_url_is_400_invalid_reques
     let both = [("Authorization", header.as_str()), ("Authorization", header.as_str())];
     let assertion = ("client_assertion", "a.b.c");
     for (path, pair) in ENDPOINTS {
-        let cases: [(&str, String, &[(&str, &str)], Vec<(&str, &str)>); 7] = [
-            ("header and body", path.into(), &both[..1], vec![("client_secret", &batch)]),
-            ("header and assertion", path.into(), &both[..1], vec![assertion]),
-            ("two headers", path.into(), &both, vec![]),
-            (
-                "secret and assertion",
-                path.into(),
-                &[],
-                vec![("client_id", "post-client"), ("client_secret", &post), assertion],
-            ),
-            ("secret in the URL", format!("{path}?client_secret={batch}"), &both[..1], vec![]),
-            ("both in the URL", format!("{path}?client_id=batch-job&client_secret={batch}"), &[], vec![]),
-            ("name in the URL", format!("{path}?client_id=naybitono-mobile"), &[], vec![]),
-        ];
-        for (what, url, headers, mut form) in cases {
-            form.push(pair);
-            let seen = server.post_with(&url, headers, &form).await;
+        let in_url = format!("?client_secret={batch}");
+        let both_in_url = format!("?client_id=batch-job&client_secret={batch}");
+        for (what, query, headers, form) in [
+            ("header and body", "", &both[..1], vec![("client_secret", batch.as_str())]),
+            ("header and assertion", "", &both[..1], vec![assertion]),
+            ("two headers", "", &both, vec![]),
+            ("secret and assertion", "", &[], vec![("client_id", "post-client"), ("client_secret", &post), assertion]),
+            ("secret in the URL", &in_url, &both[..1], vec![]),
+            ("both in the URL", &both_in_url, &[], vec![]),
+            ("name in the URL", "?client_id=naybitono-mobile", &[], vec![]),
+        ] {
+            let form = [form, vec![pair]].concat();
+            let seen = server.post_with(&format!("{path}{query}"), headers, &form).await;
             assert_eq!(seen.status, StatusCode::BAD_REQUEST, "{path}, {what}: {}", seen.body);
             assert_eq!(seen.error(), "invalid_request", "{path}, {what}");
             assert!(!seen.body.contains(&batch) && !seen.body.contains("access_token"), "{path}, {what}");
@@ -142,7 +138,8 @@ async fn cli_04_basic_is_form_decoded_after_base64_and_its_scheme_has_no_case() 
     let odd = "desk:nairobi+1@bank";
     server.db_client(new_client(odd, ClientType::Confidential, "accounts:read")).await;
     let (odd_secret, secret) = (server.secret(odd).to_owned(), server.secret("batch-job").to_owned());
-    let escaped: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped: Vec<String> = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = escaped.concat();
     let plain = basic(&format!("batch-job:{secret}"));
     for good in [
         plain.clone(),

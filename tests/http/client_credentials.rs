@@ -9,6 +9,7 @@ use rescind::model::client::ClientType;
 use rescind::policy::client_rules::{ClientRefusal, NewClient, check};
 
 use crate::support::browser::Seen;
+use crate::support::direct::together;
 use crate::support::flow::Pair;
 use crate::support::rows::{client_id, why};
 use crate::support::{ACCOUNTS, ISSUER, JOHN, TestServer, db_customer, new_client, setup_actor};
@@ -66,6 +67,14 @@ async fn a_hundred_tokens_rest_on_one_row_and_each_is_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_first_requests_at_once_make_one_row() {
+    let server = TestServer::start().await;
+    let all = together((0..64).map(|_| server.machine_token("batch-job"))).await;
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 64);
+    assert_eq!(server.db_number(STANDING, "batch-job").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_belongs_to_a_shape_whatever_the_order_of_its_words() {
     let mut server = TestServer::start().await;
     let both = NewClient {
@@ -73,15 +82,14 @@ async fn a_row_belongs_to_a_shape_whatever_the_order_of_its_words() {
         ..new_client("two-words", ClientType::Confidential, "accounts:read payments:write")
     };
     server.db_client(both).await;
-    let asked: [(&[(&str, &str)], &str, i64); 6] = [
-        (&[], "accounts:read payments:write", 1),
+    for (more, scope, rows) in [
+        (&[][..], "accounts:read payments:write", 1),
         (&[("scope", "payments:write accounts:read")], "payments:write accounts:read", 1),
         (&[("scope", "accounts:read accounts:read")], "accounts:read", 2),
         (&[("scope", "accounts:read")], "accounts:read", 2),
         (&[("scope", "accounts:read"), ("resource", ACCOUNTS)], "accounts:read", 3),
         (&[("resource", "https://other.example/api"), ("resource", ACCOUNTS)], "accounts:read payments:write", 3),
-    ];
-    for (more, scope, rows) in asked {
+    ] {
         let seen = ask(&server, "two-words", more).await;
         let words: BTreeSet<_> = scope.split(' ').collect();
         let told = seen.json()["scope"].as_str().unwrap_or_default().to_owned();
@@ -175,6 +183,31 @@ async fn cli_11_disabling_a_client_kills_its_tokens_at_once() {
     assert!(server.is_active(&again).await);
     assert!(!server.is_active(&token).await, "what was dead stays dead");
     assert_eq!(server.db_number(STANDING, "batch-job").await, 2, "on a new row");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cli_11_tok_09_tokens_asked_for_while_the_client_is_disabled_are_dead_or_refused() {
+    let server = TestServer::start().await;
+    let (mut given, mut refused) = (0, 0);
+    for round in 0..8 {
+        let asking = together((0..24).map(|_| ask(&server, "batch-job", &[])));
+        let disabling = async {
+            tokio::time::sleep(std::time::Duration::from_millis(round)).await;
+            server.db_disable("batch-job").await;
+        };
+        let (answers, ()) = tokio::join!(asking, disabling);
+        server.db_enable("batch-job").await;
+        for seen in answers {
+            if seen.status == StatusCode::OK {
+                assert!(!server.is_active(&Pair::of(&seen).access).await, "born before, alive after");
+                given += 1;
+            } else {
+                assert_eq!(seen.error(), "invalid_client");
+                refused += 1;
+            }
+        }
+    }
+    assert!(given > 0 && refused > 0, "both ends of the race were seen: {given} {refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use crate::support::{JOHN, PASSWORD, TestServer, db_customer};
 
 const MOBILE: &str = "naybitono-mobile";
 /// Customers whose rounds run side by side.
-const LANES: usize = 6;
+const LANES: usize = 10;
 
 #[allow(clippy::disallowed_methods, reason = "tests are told how long to run by the environment")]
 fn rounds() -> usize {

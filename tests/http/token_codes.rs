@@ -9,6 +9,7 @@ use rescind::service::lockdown;
 use rescind::store::consents;
 
 use crate::support::browser::Browser;
+use crate::support::direct::together;
 use crate::support::flow::{CHALLENGE, Pair, VERIFIER, authorize_path};
 use crate::support::rows::{client_id, why};
 use crate::support::{JOHN, TestServer, setup_actor};
@@ -68,7 +69,7 @@ async fn tok_03_tok_04_of_64_parallel_redemptions_one_succeeds_and_all_it_gave_i
         let code = code_for(&mut john, client).await;
         let fields = form(&code, VERIFIER);
         let all = (0..64).map(|_| server.token(client, &fields));
-        let answers = join_all(all).await;
+        let answers = together(all).await;
         let good: Vec<_> = answers.iter().filter(|seen| seen.status == StatusCode::OK).collect();
         assert_eq!(good.len(), 1, "{client}");
         for seen in answers.iter().filter(|seen| seen.status != StatusCode::OK) {
@@ -80,21 +81,6 @@ async fn tok_03_tok_04_of_64_parallel_redemptions_one_succeeds_and_all_it_gave_i
     }
     assert!(server.is_active(&bystander.access).await, "the customer's other sessions live on");
     assert_eq!(server.live_sessions(JOHN).await.len(), 1);
-}
-
-async fn join_all<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut all: Vec<_> = all.map(Box::pin).collect();
-    let mut done: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, slot) in all.iter_mut().zip(&mut done).filter(|(_, slot)| slot.is_none()) {
-            if let std::task::Poll::Ready(output) = future.as_mut().poll(context) {
-                *slot = Some(output);
-            }
-        }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Requests to the direct endpoints with headers of one's own, and the audit trail as the auditor's machine reads it.
 
+use std::task::Poll;
+
 use serde_json::Value;
 
 use super::TestServer;
@@ -15,6 +17,22 @@ pub fn authorize_with(pairs: &[(&str, &str)]) -> String {
 pub fn basic(text: &str) -> String {
     use base64::Engine as _;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text))
+}
+
+/// Waits for many things at once, on one task.
+pub async fn together<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut all: Vec<_> = all.map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, slot) in all.iter_mut().zip(&mut done).filter(|(_, slot)| slot.is_none()) {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                *slot = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }
 
 impl TestServer {

@@ -34,6 +34,13 @@ impl TestServer {
         conn.value(sql, &[&id]).await.expect("an answer").expect("a number")
     }
 
+    /// Breaks the database: everything that needs this table fails from now on.
+    pub async fn db_break(&self, drop_table: &'static str) {
+        let mut tx = self.app.db.begin().await.expect("begin");
+        tx.execute(drop_table, &[]).await.expect("dropped");
+        tx.commit().await.expect("commit");
+    }
+
     /// Disables a client, as an operator does.
     pub async fn db_disable(&self, id: &str) {
         let taken = client::disable(&self.app, &setup_actor(), &client_id(id), &why()).await.expect("store");
@@ -115,7 +122,7 @@ async fn postgres_dump(url: &str) -> Vec<u8> {
     for table in tables {
         let sql = AssertSqlSafe(format!("SELECT t::text FROM \"{table}\" t"));
         let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut conn).await.expect("rows");
-        rows.iter().for_each(|row| all.extend_from_slice(row.as_bytes()));
+        all.extend(rows.concat().into_bytes());
     }
     all
 }
