@@ -72,7 +72,7 @@ pub struct New {
     /// Exact redirect URI (repeatable)
     #[arg(long)]
     redirect_uri: Vec<String>,
-    /// Scopes by spaces
+    /// Scopes, separated by spaces
     #[arg(long, default_value = "")]
     scope: Scope,
     /// authorization_code, refresh_token or client_credentials (repeatable)
@@ -119,7 +119,7 @@ pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
             let app = open::app().await?;
             let why = Why::plain(input::reason(&reason)?);
             let taken = client::disable(&app, &open::actor(), &id, &why).await?;
-            lockdown::receipt(out, taken, id.as_str())
+            lockdown::receipt(out, taken, &format!("client {id}"))
         }
         Command::Enable { id } => {
             let app = open::app().await?;

@@ -50,8 +50,8 @@ pub async fn lock(out: Output, options: LockdownOptions) -> Result<(), Failure> 
     let app = open::app().await?;
     let actor = open::actor();
     let (taken, name) = match (options.customer, options.client) {
-        (Some(customer), _) => (lockdown::lock(&app, &actor, &customer, &why).await, customer.to_string()),
-        (None, Some(client)) => (lockdown::client(&app, &actor, &client, &why).await, client.to_string()),
+        (Some(customer), _) => (lockdown::lock(&app, &actor, &customer, &why).await, format!("customer {customer}")),
+        (None, Some(client)) => (lockdown::client(&app, &actor, &client, &why).await, format!("client {client}")),
         (None, None) => (lockdown::everyone(&app, &actor, &why).await, "everyone".to_owned()),
     };
     receipt(out, taken, &name)
@@ -101,7 +101,7 @@ fn words(receipt: &Receipt) -> (Value, String) {
                 Durability::Standby => "on the standby too",
             };
             let text = format!(
-                "{incident}: CONFIRMED in {confirmed_in_ms} ms, safe {safe}. {sessions_ended} sessions on {devices} devices ended."
+                "{incident}: CONFIRMED in {confirmed_in_ms} ms, safe {safe}. Sessions ended: {sessions_ended}, on devices: {devices}."
             );
             (object, text)
         }

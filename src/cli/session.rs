@@ -71,7 +71,7 @@ pub async fn run_sessions(out: Output, command: SessionCommand) -> Result<(), Fa
         }
         SessionCommand::Revoke { id, reason } => {
             let why = Why::plain(input::reason(&reason)?);
-            lockdown::receipt(out, taking::session(&app, &actor, id, &why).await, &id.to_string())
+            lockdown::receipt(out, taking::session(&app, &actor, id, &why).await, &format!("session {id}"))
         }
     }
 }
@@ -95,7 +95,7 @@ pub async fn run_devices(out: Output, command: DeviceCommand) -> Result<(), Fail
         }
         DeviceCommand::Revoke { id, reason } => {
             let why = Why::plain(input::reason(&reason)?);
-            lockdown::receipt(out, taking::device(&app, &actor, id, &why).await, &id.to_string())
+            lockdown::receipt(out, taking::device(&app, &actor, id, &why).await, &format!("device {id}"))
         }
     }
 }
