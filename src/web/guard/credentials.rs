@@ -45,10 +45,18 @@ impl Authorization {
         Ok(known)
     }
 
+    /// Whether a bearer token was sent instead of credentials.
+    #[must_use]
+    pub fn is_bearer_alone(&self, form: &Pairs) -> bool {
+        let scheme = self.0.as_ref().and_then(|header| header.expose().split(' ').next());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")) && !sends_secret(form)
+    }
+
     fn credentials(&self, form: &Pairs) -> Result<Credentials, OAuthError> {
-        let in_body = form.has("client_secret") || form.has("client_assertion");
         match &self.0 {
-            Some(_) if in_body => Err(OAuthError::invalid_request("More than one client authentication was sent")),
+            Some(_) if sends_secret(form) => {
+                Err(OAuthError::invalid_request("More than one client authentication was sent"))
+            }
             Some(header) => basic(header.expose()).ok_or(OAuthError::invalid_client(true)),
             None => Ok(match (form.owned("client_id"), form.get("client_secret")) {
                 (Some(id), Some(secret)) => Credentials::Post(id, SecretText::from(secret)),
@@ -57,6 +65,11 @@ impl Authorization {
             }),
         }
     }
+}
+
+/// Whether the body holds a credential.
+fn sends_secret(form: &Pairs) -> bool {
+    form.has("client_secret") || form.has("client_assertion")
 }
 
 /// `Basic` in any case, then base64 of `id:secret`, both form-urlencoded.
