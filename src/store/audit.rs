@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::engine::{FromRow, Row as SqlRow};
 use super::{Conn, StoreError};
-use crate::model::audit::{Entry, Row};
+use crate::model::audit::{Action, Entry, Row};
 
 impl FromRow for Row {
     fn from_row(row: &SqlRow) -> Result<Self, StoreError> {
@@ -52,6 +52,19 @@ pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), StoreError> {
     )
     .await
     .map(|_| ())
+}
+
+/// The program that last did something to a target of a customer's, empty if it gave no name; `None` if there is no such
+/// row.
+pub async fn last_agent(
+    conn: &mut Conn,
+    customer: &str,
+    action: Action,
+    target: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT COALESCE(agent, '') FROM audit WHERE customer_id = $1 AND action = $2 AND target_id = $3
+               ORDER BY audit_id DESC LIMIT 1";
+    conn.value(sql, &[&customer, &action.as_str(), &target]).await
 }
 
 /// Rows after an id, oldest first; of one customer, if asked.
