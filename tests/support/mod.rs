@@ -4,6 +4,7 @@
 
 pub mod browser;
 pub mod database;
+pub mod direct;
 pub mod flow;
 pub mod raw;
 
