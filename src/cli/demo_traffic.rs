@@ -133,7 +133,7 @@ async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Fail
     let (api, client) = (clients::find(&mut conn, "accounts-api").await?, clients::find_known(&mut conn, APP).await?);
     drop(conn);
     let (Some(api), Some(client)) = (api, client) else { return Ok(()) };
-    let answer = introspect::check(app, &api, tokens.access.expose()).await?;
+    let answer = introspect::check(app, &phone.actor(), &api, tokens.access.expose()).await?;
     let is_active = matches!(answer, Answer::Active(_));
     if is_active && !turn.is_multiple_of(20) {
         phone.tokens = Some(tokens);

@@ -12,6 +12,7 @@
 /// | `failed_client_authentication` | client | 600 |
 /// | `garbage_tokens` | caller | 1,000 |
 /// | `garbage_alarm` | caller | 50 |
+/// | `guessing_told` | caller | 1 |
 /// | `machine_read` | client | 600 |
 /// | `revoke` | client | 6,000 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +33,8 @@ pub enum Rule {
     GarbageTokensPerCaller,
     /// The same, until operators are told.
     GarbageAlarmPerCaller,
+    /// Audit rows that tell operators so, about one caller.
+    GuessingToldPerCaller,
     /// Reads of the machine API, by one client.
     MachineReadPerClient,
     /// Revocations, by one client.
@@ -40,7 +43,7 @@ pub enum Rule {
 
 impl Rule {
     /// The whole table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SignInPerAddress,
         Self::AuthorizePerAddress,
         Self::TokenPerClient,
@@ -49,6 +52,7 @@ impl Rule {
         Self::FailedClientAuthPerClient,
         Self::GarbageTokensPerCaller,
         Self::GarbageAlarmPerCaller,
+        Self::GuessingToldPerCaller,
         Self::MachineReadPerClient,
         Self::RevokePerClient,
     ];
@@ -65,6 +69,7 @@ impl Rule {
             Self::FailedClientAuthPerClient => "failed_client_authentication_per_client",
             Self::GarbageTokensPerCaller => "garbage_tokens_per_caller",
             Self::GarbageAlarmPerCaller => "garbage_alarm_per_caller",
+            Self::GuessingToldPerCaller => "guessing_told_per_caller",
             Self::MachineReadPerClient => "machine_read_per_client",
             Self::RevokePerClient => "revoke_per_client",
         }
@@ -82,6 +87,7 @@ impl Rule {
             Self::FailedClientAuthPerClient | Self::MachineReadPerClient => 600,
             Self::GarbageTokensPerCaller => 1_000,
             Self::GarbageAlarmPerCaller => 50,
+            Self::GuessingToldPerCaller => 1,
         }
     }
 

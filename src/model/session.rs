@@ -108,6 +108,14 @@ pub struct Session {
     pub epochs: Epochs,
 }
 
+impl Session {
+    /// Whose account it is, if it is a customer's.
+    #[must_use]
+    pub fn customer_id(&self) -> Option<&str> {
+        (self.subject_kind == SubjectKind::Customer).then_some(self.subject_id.as_str())
+    }
+}
+
 /// What the truth said of a session at one moment, in one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

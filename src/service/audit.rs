@@ -44,6 +44,12 @@ impl Told {
         Self { customer: Some(customer.to_string()), ..self }
     }
 
+    /// Whose account it touches, if it is a customer's.
+    #[must_use]
+    pub fn of_any(self, customer: Option<&str>) -> Self {
+        Self { customer: customer.map(str::to_owned), ..self }
+    }
+
     /// Why.
     #[must_use]
     pub fn because(self, reason: impl Into<String>) -> Self {

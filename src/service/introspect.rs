@@ -1,16 +1,19 @@
 //! Introspection (RFC 7662): is this token good, for this caller, now? The plain variant: every check reads the truth.
-//! No audit row, no write: what was seen is gathered in memory.
+//! No audit row, no write, but for the alarm about guessing: what was seen is gathered in memory.
 
 use serde::Serialize;
 
 use super::Fault;
+use super::audit::{Told as Row, record_alone};
 use crate::activity::Seen;
 use crate::app::App;
 use crate::clock::{Timestamp, unix_seconds};
 use crate::limits::{Rule, Wait};
+use crate::model::actor::{Actor, Who};
+use crate::model::audit::Action;
 use crate::model::client::Client;
 use crate::model::epoch::Level;
-use crate::model::session::{Record, Session, Shape};
+use crate::model::session::{Record, Session, Shape, SubjectKind};
 use crate::policy::introspection::{may_introspect, may_see, told_scope};
 use crate::policy::verdict::{Verdict, judge};
 use crate::secret::seal::{Kind, Reference};
@@ -53,12 +56,12 @@ pub enum Answer {
 }
 
 /// Checks a token for a proven caller.
-pub async fn check(app: &App, caller: &Client, token: &str) -> Result<Answer, Fault> {
+pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Result<Answer, Fault> {
     if !may_introspect(caller) {
         return Ok(Answer::Forbidden);
     }
     let Some((kind, reference)) = app.secrets.sealer.open_any(token) else {
-        return Ok(not_a_token(app, caller));
+        return not_a_token(app, actor, caller).await;
     };
     let is_refresh = match kind {
         Kind::Access => false,
@@ -102,9 +105,11 @@ fn alive(app: &App, record: &Record, token: &Reference, is_refresh: bool, now: T
             Verdict::Alive(_) | Verdict::Dead => None,
         };
     }
+    // Where tokens rotate, one of a generation above the current was never committed here: a store that went back.
+    let rotates = session.subject_kind == SubjectKind::Customer;
     match judge(record, token.expires_at, Some(token.shape), now) {
-        Verdict::Alive(level) => Some(level),
-        Verdict::Dead => None,
+        Verdict::Alive(level) if !rotates || token.serial <= current => Some(level),
+        Verdict::Alive(_) | Verdict::Dead => None,
     }
 }
 
@@ -146,15 +151,18 @@ fn restrictions(level: Level) -> Vec<&'static str> {
     }
 }
 
-/// A text that does not unseal cost no look-up; many of them are guessing.
-fn not_a_token(app: &App, caller: &Client) -> Answer {
+/// A text that does not unseal cost no look-up; many of them are guessing, which is told once a minute.
+async fn not_a_token(app: &App, actor: &Actor, caller: &Client) -> Result<Answer, Fault> {
     let now = app.clock.now();
     let id = caller.client_id.as_str();
-    if app.limits.take(Rule::GarbageAlarmPerCaller, id, now).is_err() {
-        tracing::warn!(client_id = id, action = "token_guessing", "many texts that are not tokens");
+    let guesses = app.limits.take(Rule::GarbageAlarmPerCaller, id, now).is_err();
+    if guesses && app.limits.take(Rule::GuessingToldPerCaller, id, now).is_ok() {
+        let actor = actor.as_who(Who::Client(caller.client_id.clone()));
+        let row = Row::alarm(Action::TokenGuessing, "client", id).because("many texts that are not tokens");
+        record_alone(app, &actor, row).await?;
     }
-    match app.limits.take(Rule::GarbageTokensPerCaller, id, now) {
+    Ok(match app.limits.take(Rule::GarbageTokensPerCaller, id, now) {
         Ok(()) => Answer::Inactive,
         Err(wait) => Answer::TooMany(wait),
-    }
+    })
 }

@@ -14,7 +14,7 @@ use crate::policy::verdict::{Verdict, judge};
 use crate::policy::{resource, scope};
 use crate::secret::seal::{Kind, Reference};
 use crate::store::clients::KnownClient;
-use crate::store::{Conn, sessions};
+use crate::store::{Conn, StoreError, audit, sessions};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -119,19 +119,28 @@ async fn rotate(
     Ok(current_pair(app, &session, true, now))
 }
 
-/// The same pair again: nothing minted, nothing extended, but written down; from another address it is an alarm.
+/// The same pair again: nothing minted, nothing extended, but written down; from elsewhere it is an alarm.
 async fn repeat(app: &App, mut tx: Conn, actor: &Actor, session: &Session) -> Result<Tokens, TokenError> {
-    let from = actor.address.map(|a| a.to_string());
-    let entry = if from == session.rotation.address {
-        told(Action::RefreshRetry, session)
-    } else {
+    let entry = if comes_from_elsewhere(&mut tx, actor, session).await? {
         Told::alarm(Action::RefreshRetry, "session", session.session_id)
             .of(&session.subject_id)
-            .because("the same refresh from another address")
+            .because("the same refresh from another address or program")
+    } else {
+        told(Action::RefreshRetry, session)
     };
     record(app, &mut tx, actor, entry).await?;
     tx.commit().await?;
     Ok(current_pair(app, session, true, app.clock.now()))
+}
+
+/// Whether a retry has another address than the rotation it repeats, or another program than that rotation's audit row.
+async fn comes_from_elsewhere(tx: &mut Conn, actor: &Actor, session: &Session) -> Result<bool, StoreError> {
+    if actor.address.map(|a| a.to_string()) != session.rotation.address {
+        return Ok(true);
+    }
+    let id = session.session_id.to_string();
+    let agent = audit::last_agent(tx, &session.subject_id, Action::Refresh, &id).await?;
+    Ok(agent.is_some_and(|agent| agent != actor.agent.as_deref().unwrap_or_default()))
 }
 
 /// Theft, or lost commits: the whole session is dead before the refusal leaves; if that can't be said, 503.

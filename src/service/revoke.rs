@@ -35,7 +35,7 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
         return Ok(Revoked::Done);
     };
     if session.client_id != client.client_id {
-        let told = Told::alarm(Action::TokenRevoke, "session", session.session_id).of(&session.subject_id);
+        let told = Told::alarm(Action::TokenRevoke, "session", session.session_id).of_any(session.customer_id());
         record_alone(app, actor, told.because("presented by another client")).await?;
         return Ok(Revoked::NotYours);
     }
@@ -51,7 +51,7 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
 async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), StoreError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let told = Told::done(Action::TokenRevoke, "session", session.session_id).of(&session.subject_id);
+    let told = Told::done(Action::TokenRevoke, "session", session.session_id).of_any(session.customer_id());
     let (changed, told) = if kind == Kind::Refresh {
         (sessions::end(&mut tx, session.session_id, "revoked_by_client", now).await?, told.because("whole grant"))
     } else {

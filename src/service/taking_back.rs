@@ -68,7 +68,12 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
         closed_by: None,
     };
     let incident = new.incident_id.clone();
-    match store(app, actor, order, new).await {
+    let mut stored = store(app, actor, order, new.clone()).await;
+    if matches!(stored, Err(StoreError::Taken)) {
+        // Another request with this key was quicker by a moment: now its incident is found.
+        stored = store(app, actor, order, new).await;
+    }
+    match stored {
         Ok(Step::Stored(stored)) => {
             let receipt = prove(app, &stored, watch).await;
             Taken::Receipt(counted(app, order, &stored, receipt).await)
@@ -144,14 +149,13 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
     let Some(incident) = apply(&mut tx, order, new).await? else { return Ok(Step::NotFound) };
     let told = Told::done(action(&order.target), order.target.kind(), order.target.id());
     let told = told.because(format!("{}: {}", incident.incident_id, order.reason.as_str()));
-    let told = match owner(&mut tx, &order.target).await? {
-        Some(customer) => told.of(customer),
-        None => told,
-    };
-    record(app, &mut tx, actor, told).await?;
+    let owner = owner(&mut tx, &order.target).await?;
+    record(app, &mut tx, actor, told.of_any(owner.as_deref())).await?;
     if let Some(key) = &order.key {
         let used = Used { digest, incident_id: incident.incident_id.clone() };
-        idempotency::insert(&mut tx, (&caller, key), &used, app.clock.now()).await?;
+        if !idempotency::insert(&mut tx, (&caller, key), &used, app.clock.now()).await? {
+            return Err(StoreError::Taken);
+        }
     }
     tx.commit().await?;
     Ok(Step::Stored(Box::new(incident)))
@@ -203,11 +207,12 @@ async fn everyone(tx: &mut Conn, new: Incident) -> Result<Option<Incident>, Stor
 }
 
 async fn device(tx: &mut Conn, id: Uuid, new: Incident) -> Result<Option<Incident>, StoreError> {
+    // The raise also holds off a second revocation of the device, which then finds this one's mark.
+    let Some(epoch) = epochs::raise(tx, EpochKind::Device, &id.to_string()).await? else { return Ok(None) };
     let Some(found) = devices::find(tx, id).await? else { return Ok(None) };
     if found.revoked_at.is_some() {
         return again(tx, new).await.map(Some);
     }
-    let Some(epoch) = epochs::raise(tx, EpochKind::Device, &id.to_string()).await? else { return Ok(None) };
     let count = sessions::count_device(tx, id, epoch, new.opened_at).await?;
     devices::revoke(tx, id, new.opened_at).await?;
     open(tx, new, epoch, Count { devices: 1, ..count }).await.map(Some)
@@ -242,7 +247,9 @@ async fn owner(tx: &mut Conn, target: &Target) -> Result<Option<String>, StoreEr
         Target::Customer(id) => Some(id.to_string()),
         Target::Client(_) | Target::Everyone => None,
         Target::Device(id) => devices::find(tx, *id).await?.map(|device| device.customer_id.to_string()),
-        Target::Session(id) => sessions::find(tx, *id).await?.map(|session| session.subject_id),
+        Target::Session(id) => {
+            sessions::find(tx, *id).await?.and_then(|session| session.customer_id().map(str::to_owned))
+        }
     })
 }
 

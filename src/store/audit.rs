@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::engine::{FromRow, Row as SqlRow};
 use super::{Conn, StoreError};
-use crate::model::audit::{Entry, Row};
+use crate::model::audit::{Action, Entry, Row};
 
 /// What a row is read from. Named one by one: a later release may add columns while this one serves.
 macro_rules! columns {
@@ -65,6 +65,19 @@ pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), StoreError> {
 /// The read of one customer's rows in [`list`].
 pub const LIST_OF_CUSTOMER_SQL: &str =
     concat!("SELECT ", columns!(), " FROM audit WHERE customer_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3");
+
+/// The program that last did something to a target of a customer's, empty if it gave no name; `None` if there is no such
+/// row.
+pub async fn last_agent(
+    conn: &mut Conn,
+    customer: &str,
+    action: Action,
+    target: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT COALESCE(agent, '') FROM audit WHERE customer_id = $1 AND action = $2 AND target_id = $3
+               ORDER BY audit_id DESC LIMIT 1";
+    conn.value(sql, &[&customer, &action.as_str(), &target]).await
+}
 
 /// Rows after an id, oldest first; of one customer, if asked.
 pub async fn list(conn: &mut Conn, customer: Option<&str>, after: Uuid, limit: i64) -> Result<Vec<Row>, StoreError> {

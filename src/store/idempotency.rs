@@ -26,14 +26,14 @@ pub async fn find(conn: &mut Conn, caller: &str, key: &str) -> Result<Option<Use
     conn.fetch_optional(sql, &[&caller, &key]).await
 }
 
-/// Keeps what a key was used for; the first use counts.
+/// Keeps what a key was used for. The first use counts: false if another request was quicker.
 pub async fn insert(
     conn: &mut Conn,
     (caller, key): (&str, &str),
     used: &Used,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let sql = "INSERT INTO idempotency_keys (caller, key, digest, incident_id, created_at) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING";
-    conn.execute(sql, &[&caller, &key, &used.digest, &used.incident_id.as_str(), &now]).await.map(|_| ())
+    conn.execute(sql, &[&caller, &key, &used.digest, &used.incident_id.as_str(), &now]).await.map(|n| n == 1)
 }

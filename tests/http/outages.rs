@@ -151,9 +151,9 @@ const NEEDS: [(&str, &str); 10] = [
 async fn err_03_whatever_cannot_be_read_is_refused_and_never_guessed() {
     for (table, needed) in NEEDS {
         let ready = Ready::new().await;
-        ready.server.db_run(format!("ALTER TABLE {table} RENAME TO {table}_gone").leak()).await;
+        ready.server.db_run(format!("ALTER TABLE {table} RENAME TO {table}_gone").leak(), &[]).await;
         let answers = ready.all().await;
-        ready.server.db_run(format!("ALTER TABLE {table}_gone RENAME TO {table}").leak()).await;
+        ready.server.db_run(format!("ALTER TABLE {table}_gone RENAME TO {table}").leak(), &[]).await;
         for (what, seen) in &answers {
             let refused = seen.status == StatusCode::SERVICE_UNAVAILABLE;
             let expected = needed.split(' ').any(|verb| verb == *what);

@@ -31,17 +31,4 @@ impl TestServer {
         let pair = format!("{client_id}:{}", self.secret(client_id));
         format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
     }
-
-    /// How many rows a table holds, by a statement that counts them.
-    pub async fn db_count(&self, sql: &'static str) -> i64 {
-        let mut conn = self.app.db.read().await.expect("a connection");
-        conn.value::<i64>(sql, &[]).await.expect("a count").expect("a row")
-    }
-
-    /// Runs a statement.
-    pub async fn db_run(&self, sql: &'static str) {
-        let mut tx = self.app.db.begin().await.expect("a transaction");
-        tx.execute(sql, &[]).await.expect(sql);
-        tx.commit().await.expect("committed");
-    }
 }

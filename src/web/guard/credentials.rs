@@ -42,6 +42,13 @@ impl Authorization {
         Ok(known)
     }
 
+    /// Whether a bearer token was sent instead of credentials.
+    #[must_use]
+    pub fn is_bearer_alone(&self, form: &Pairs) -> bool {
+        let scheme = self.0.first().and_then(|header| header.expose().split(' ').next());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")) && !sends_secret(form)
+    }
+
     fn credentials(&self, form: &Pairs) -> Result<Credentials, OAuthError> {
         let (secret, has_assertion) = (form.get("client_secret"), form.has("client_assertion"));
         if self.0.len() + usize::from(secret.is_some()) + usize::from(has_assertion) > 1 {
@@ -56,6 +63,11 @@ impl Authorization {
             (Some(_) | None, _) => Credentials::Nothing,
         })
     }
+}
+
+/// Whether the body holds a credential.
+fn sends_secret(form: &Pairs) -> bool {
+    form.has("client_secret") || form.has("client_assertion")
 }
 
 /// `Basic` in any case, then base64 of `id:secret`, both form-urlencoded.

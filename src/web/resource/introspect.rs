@@ -34,12 +34,16 @@ pub async fn introspect(
     authorization: Authorization,
     form: Form,
 ) -> Result<VerdictJson, OAuthError> {
+    // RFC 7662 §2.1 lets servers take bearer tokens here; this one takes credentials only, and says so in their terms.
+    if authorization.is_bearer_alone(&form.0) {
+        return Err(OAuthError::invalid_token());
+    }
     let known = authorization.client(app, &info, &form.0).await?;
     if !known.client.has_secret() {
         return Err(OAuthError::invalid_client(false));
     }
     let token = form.0.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
-    match check(app, &known.client, token).await? {
+    match check(app, &info.actor, &known.client, token).await? {
         Answer::Active(active) => {
             serde_json::to_string(&active).map(VerdictJson).map_err(|_| OAuthError::unavailable())
         }
