@@ -1,11 +1,10 @@
 //! Taking back, for machines: lockdown, unlock, one session, one device. Each answers with a receipt: 200 `confirmed`, or
 //! 503 `unconfirmed` with the same incident.
 
-use rocket::http::Status;
+use rocket::http::Header;
 use rocket::request::{FromRequest, Outcome};
-use rocket::response::status::Custom;
 use rocket::serde::json::Json as Answer;
-use rocket::{Request, delete, post};
+use rocket::{Request, Responder, delete, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,8 +22,15 @@ use crate::web::guard::body::Json;
 /// Longest note.
 const NOTE: usize = 2_000;
 
-/// A receipt and its status.
-type Proof = Custom<Answer<Value>>;
+/// A receipt and its status; without proof the caller is told to come back.
+#[derive(Responder)]
+pub enum Proof {
+    /// 200.
+    Confirmed(Answer<Value>),
+    /// 503, with `Retry-After`.
+    #[response(status = 503)]
+    Unconfirmed(Answer<Value>, Header<'static>),
+}
 
 /// `Idempotency-Key`, 1 to 128 printable characters, if sent.
 pub struct IdempotencyKey(Result<Option<String>, ()>);
@@ -142,23 +148,20 @@ fn proof(taken: Taken) -> Result<Proof, Problem> {
 
 fn receipt_json(receipt: Receipt) -> Proof {
     match receipt {
-        Receipt::Confirmed { incident, durable, sessions_ended, devices, nodes, confirmed_in_ms } => Custom(
-            Status::Ok,
-            Answer(json!({
-                "incident_id": incident,
-                "status": "confirmed",
-                "committed": true,
-                "durable": durable,
-                "sessions_ended": sessions_ended,
-                "devices": devices,
-                "nodes": nodes,
-                "confirmed_in_ms": confirmed_in_ms,
-            })),
-        ),
+        Receipt::Confirmed { incident, durable, sessions_ended, devices, nodes, confirmed_in_ms } => Proof::Confirmed(Answer(json!({
+            "incident_id": incident,
+            "status": "confirmed",
+            "committed": true,
+            "durable": durable,
+            "sessions_ended": sessions_ended,
+            "devices": devices,
+            "nodes": nodes,
+            "confirmed_in_ms": confirmed_in_ms,
+        }))),
         Receipt::Unconfirmed { incident, committed } => {
             let committed = if committed { json!(true) } else { json!("unknown") };
             let body = json!({ "incident_id": incident, "status": "unconfirmed", "committed": committed });
-            Custom(Status::ServiceUnavailable, Answer(body))
+            Proof::Unconfirmed(Answer(body), Header::new("Retry-After", "1"))
         }
     }
 }
