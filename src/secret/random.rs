@@ -39,8 +39,13 @@ pub fn id(now: DateTime<Utc>) -> Uuid {
 pub fn letters(n: usize) -> String {
     let mut drawn = vec![0; n];
     fill(&mut drawn);
-    // 32 divides 256: the low five bits of a uniform byte are uniform.
-    drawn.iter().map(|byte| char::from(CROCKFORD[usize::from(byte & 31)])).collect()
+    letters_of(&drawn)
+}
+
+/// One such character per byte: its low five bits, which are uniform if the byte is, because 32 divides 256.
+#[must_use]
+pub fn letters_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(CROCKFORD[usize::from(byte & 31)])).collect()
 }
 
 /// A password to print once: five groups of five lower-case characters joined by `-`, 125 bits in 29 characters.

@@ -54,7 +54,7 @@ enum Step {
 pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     let watch = app.clock.start();
     let new = Incident {
-        incident_id: incident_number(),
+        incident_id: incident_number(app, actor, order),
         target_kind: order.target.kind().to_owned(),
         target_id: order.target.id(),
         opened_by: actor.who.tag(),
@@ -268,8 +268,15 @@ fn digest(order: &Order) -> Vec<u8> {
     client_secret::digest(&parts.join("\0")).to_vec()
 }
 
-/// `INC_` and ten letters without look-alikes: read out to callers.
-fn incident_number() -> IncidentId {
-    let text = format!("INC_{}", random::letters(10));
-    IncidentId::parse(&text).unwrap_or_else(|_| unreachable!("letters are id characters"))
+/// `INC_` and ten letters without look-alikes: read out to callers. Under an idempotency key always the same, so that a
+/// number read out before the answer to COMMIT was lost is the number of the repeated request.
+fn incident_number(app: &App, actor: &Actor, order: &Order) -> IncidentId {
+    let letters = match &order.key {
+        Some(key) => {
+            let hash = app.secrets.pepper.keyed_hash("incident", &format!("{}\0{key}", actor.who.tag()));
+            random::letters_of(&hash[..10])
+        }
+        None => random::letters(10),
+    };
+    IncidentId::parse(&format!("INC_{letters}")).unwrap_or_else(|_| unreachable!("letters are id characters"))
 }

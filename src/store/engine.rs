@@ -316,7 +316,9 @@ async fn open_postgres(url: &str) -> Result<Db, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| StoreError::Refused(phrase(&error)))?
         .application_name("rescind")
-        .options([("statement_timeout", "3000"), ("lock_timeout", "2000"), ("synchronous_commit", "on")]);
+        .options([("statement_timeout", "3000"), ("lock_timeout", "2000"), ("synchronous_commit", "on")])
+        // A transaction whose client hangs or is cut off silently gives its locks back, so that others can lock down.
+        .options([("idle_in_transaction_session_timeout", "4000")]);
     let pool = PoolOptions::new().max_connections(16).acquire_timeout(DEADLINE).connect_with(options);
     in_time(pool).await.map(Db::Postgres)
 }

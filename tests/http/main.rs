@@ -1,5 +1,6 @@
 //! Black-box tests over HTTP, on the engine named by `TEST_ENGINE`. Modules mirror `src/web`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "tests measure how long they wait, to catch what hangs")]
 
 #[path = "../support/mod.rs"]
 mod support;
