@@ -5,6 +5,7 @@
 mod support;
 
 mod access;
+mod cookies;
 mod cors;
 mod envelope;
 mod errors;
