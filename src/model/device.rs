@@ -28,11 +28,17 @@ pub struct DeviceDetails {
     pub user_agent: Option<String>,
 }
 
-/// Keeps a detail harmless: cut to [`LONGEST_DETAIL`] characters; empty means absent.
+/// Keeps a detail harmless: no control characters, none that break lines or turn the direction of writing, cut to
+/// [`LONGEST_DETAIL`] characters; empty means absent.
 #[must_use]
 pub fn detail(text: &str) -> Option<String> {
-    let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST_DETAIL).collect();
+    let kept: String = text.trim().chars().filter(|c| !c.is_control() && !misleads(*c)).take(LONGEST_DETAIL).collect();
     (!kept.is_empty()).then_some(kept)
+}
+
+/// Characters by which a line can look like another: bidirectional controls (Unicode TR 36 §2.5), line and paragraph ends.
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A device as stored.

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::support::flow::authorize_path;
 use crate::support::process::{Program, object};
-use crate::support::raw;
+use crate::support::{JOHN, TestServer, raw};
 
 /// Sends bytes to the program and reads the answer.
 async fn send(program: &Program, request: &str) -> String {
@@ -65,6 +66,37 @@ async fn aud_05_nothing_that_is_sent_forges_or_breaks_a_log_line() {
         assert_ne!(told["message"], json!("forged"), "{line}");
         assert!(told["timestamp"].is_string() && told["level"].is_string() && told["message"].is_string(), "{line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aud_05_names_and_programs_are_kept_harmless_and_short() {
+    let server = TestServer::start().await;
+    let odd = "\u{1b}[31mred\r\nforged\u{202e}desrever\u{2066}x\u{2028}y\u{9b}z";
+    let escaped: String = url::form_urlencoded::byte_serialize(odd.as_bytes()).collect();
+    let path = authorize_path("naybitono-mobile", &[("device_model", &"m".repeat(5_000))]);
+    let refused = server.call("GET", &format!("{path}&device_name={escaped}"), &[], "").await;
+    assert_eq!(refused.status.as_u16(), 400, "control characters are refused");
+
+    let turned = [("device_name", "\u{202e}desrever\u{2066}x\u{2028}y"), ("device_model", &"m".repeat(5_000))];
+    server.code_for("naybitono-mobile", JOHN, &turned).await;
+    let ops = server.machine_token("ops-desk").await;
+    let devices = server.api("GET", &format!("/api/v1/customers/{JOHN}/devices"), &ops, None).await.json();
+    let details = &devices["items"][0]["details"];
+    assert_eq!(details["name"], json!("desreverxy"));
+    assert_eq!(details["model"], json!("m".repeat(200)));
+
+    let form = "client_id=nobody&grant_type=refresh_token";
+    let agent = format!("\u{202e}{}\u{2069}\u{85}", "a".repeat(2_000));
+    let request = format!(
+        "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nUser-Agent: {agent}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    assert_eq!(raw::status(&raw::send(&server, request.as_bytes()).await), 401);
+    let trail = server.api("GET", "/api/v1/audit?limit=200", &ops, None).await.json();
+    let rows = trail["items"].as_array().expect("rows");
+    let row = rows.iter().rfind(|row| row["action"] == json!("client_authentication")).expect("the refusal");
+    assert_eq!(row["agent"], json!("a".repeat(200)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

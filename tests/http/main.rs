@@ -13,6 +13,7 @@ mod authorize;
 mod authorize_errors;
 mod client_auth;
 mod client_credentials;
+mod cookies;
 mod cors;
 mod envelope;
 mod errors;

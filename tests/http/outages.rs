@@ -1,6 +1,6 @@
 //! When something we rely on is gone: 503, nothing half done, nothing let in, and all well again afterwards.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -118,7 +118,7 @@ async fn http_18_an_exhausted_pool_is_an_answer_within_five_seconds() {
         taken.push(conn);
     }
     assert!(taken.len() >= 8, "the pool is empty");
-    let began = Instant::now();
+    let began = ready.server.app.clock.start();
     let (checked, locked) = tokio::join!(
         ready.server.introspect("accounts-api", &ready.pair.access),
         ready.server.api("GET", "/api/v1/audit", &ready.ops, None),

@@ -23,6 +23,8 @@ struct ConsentPage {
     scopes: Vec<String>,
     resources: Vec<String>,
     days: i64,
+    destination: String,
+    customer_id: String,
     csrf: String,
 }
 
@@ -37,15 +39,24 @@ async fn both(app: &Shared, jar: &CookieJar<'_>) -> Result<(Login, BrowserSessio
 pub async fn show(app: &Shared, jar: &CookieJar<'_>) -> Result<Page, PageError> {
     let (login, browser) = both(app, jar).await?;
     let asked = question(app, &login, &browser).await?.ok_or_else(PageError::stale)?;
+    let leads_to = leads_to(&login);
     let page = ConsentPage {
         frame: Frame::new(app),
         client: asked.client.name,
         scopes: asked.scope.words().map(str::to_owned).collect(),
         resources: asked.resources,
         days: asked.days,
+        destination: destination(leads_to.as_deref()),
+        customer_id: browser.customer_id.to_string(),
         csrf: csrf(app, &login.login_id),
     };
-    Ok(Page::render(&page.frame, &page)?.leading_to(leads_to(&login)))
+    Ok(Page::render(&page.frame, &page)?.leading_to(leads_to))
+}
+
+/// Where the answer goes, in words: the site's name, or an app.
+fn destination(leads_to: Option<&str>) -> String {
+    let site = leads_to.and_then(|source| source.strip_prefix("https://"));
+    site.map_or_else(|| "an app on this device".to_owned(), str::to_owned)
 }
 
 #[post("/consent", data = "<form>")]

@@ -100,7 +100,7 @@ pub async fn submit(
         LoginOutcome::Welcome(welcome) => go_on(app, &info, jar, &welcome).await,
         LoginOutcome::Refused => refused(app, &login, typed).await,
         LoginOutcome::Restricted => {
-            let page = notice(app, "Your account is restricted", RESTRICTED, None)?;
+            let page = notice(app, "You cannot sign in now", RESTRICTED, None)?;
             Ok(Answer::Page(Box::new(page.with_status(Status::Forbidden))))
         }
         LoginOutcome::Wait(wait) => {
