@@ -203,11 +203,12 @@ async fn everyone(tx: &mut Conn, new: Incident) -> Result<Option<Incident>, Stor
 }
 
 async fn device(tx: &mut Conn, id: Uuid, new: Incident) -> Result<Option<Incident>, StoreError> {
+    // Raised also when it is revoked already: a sign-in may be under way that began after the first time.
+    let Some(epoch) = epochs::raise(tx, EpochKind::Device, &id.to_string()).await? else { return Ok(None) };
     let Some(found) = devices::find(tx, id).await? else { return Ok(None) };
     if found.revoked_at.is_some() {
         return again(tx, new).await.map(Some);
     }
-    let Some(epoch) = epochs::raise(tx, EpochKind::Device, &id.to_string()).await? else { return Ok(None) };
     let count = sessions::count_device(tx, id, epoch, new.opened_at).await?;
     devices::revoke(tx, id, new.opened_at).await?;
     open(tx, new, epoch, Count { devices: 1, ..count }).await.map(Some)

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
 mod authorize;
 mod authorize_errors;
 mod client_auth;

@@ -1,0 +1,35 @@
+//! What somebody would try who wants to keep a token, to find out who is a customer, or to bring the server to its knees.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use rescind::secret::text::SecretText;
+
+use crate::support::browser::Browser;
+use crate::support::flow::{Pair, authorize_path};
+use crate::support::{JOHN, PASSWORD, TestServer};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_under_way_while_its_device_is_revoked_once_more_is_dead() {
+    let server = TestServer::start_with(&[("hash_threads", "1")]).await;
+    let mut browser = Browser::new(&server);
+    let code = browser.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await.answer("code").unwrap();
+    let pair = Pair::of(&server.redeem("naybitono-mobile", &code).await);
+    let device = server.introspect("accounts-api", &pair.access).await.json()["device_id"].as_str().unwrap().to_owned();
+    let ops = server.machine_token("ops-desk").await;
+    let path = format!("/api/v1/devices/{device}");
+    assert_eq!(server.api("DELETE", &path, &ops, None).await.status, StatusCode::OK);
+
+    browser.get(&authorize_path("naybitono-mobile", &[])).await;
+    let page = browser.get("/login").await;
+    // The one hash thread is busy, so that the sign-in waits after it has read the truth.
+    let busy = SecretText::from(PASSWORD);
+    let hashing = async { tokio::join!(server.app.secrets.hasher.hash(&busy), server.app.secrets.hasher.hash(&busy)) };
+    let revoking = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.api("DELETE", &path, &ops, None).await
+    };
+    let (_, entered, revoked) = tokio::join!(hashing, browser.type_password(&page, JOHN, PASSWORD), revoking);
+    assert_eq!(revoked.status, StatusCode::OK, "{}", revoked.body);
+    assert_eq!(entered.answer("code"), None, "a sign-in that began before the revocation outlived it");
+}
