@@ -10,6 +10,16 @@ use crate::support::flow::{Pair, authorize_path};
 use crate::support::{JOHN, PASSWORD, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_parameter_names_are_refused_before_they_are_compared() {
+    let server = TestServer::start().await;
+    let names: Vec<String> = (0..6_000).map(|n| format!("{n:x}")).collect();
+    let form: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    assert_eq!(server.post("/oauth/token", None, &form).await.status, StatusCode::BAD_REQUEST);
+    let mut browser = Browser::new(&server);
+    assert_eq!(browser.get(&authorize_path("naybitono-mobile", &form)).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_under_way_while_its_device_is_revoked_once_more_is_dead() {
     let server = TestServer::start_with(&[("hash_threads", "1")]).await;
     let mut browser = Browser::new(&server);
