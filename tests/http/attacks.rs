@@ -5,9 +5,14 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use rescind::secret::text::SecretText;
 
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, Seen};
 use crate::support::flow::{Pair, authorize_path};
 use crate::support::{JOHN, PASSWORD, TestServer};
+
+async fn try_password(browser: &mut Browser, username: &str, password: &str) -> Seen {
+    let page = browser.get("/login").await;
+    browser.type_password(&page, username, password).await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_parameter_names_are_refused_before_they_are_compared() {
@@ -17,6 +22,20 @@ async fn thousands_of_parameter_names_are_refused_before_they_are_compared() {
     assert_eq!(server.post("/oauth/token", None, &form).await.status, StatusCode::BAD_REQUEST);
     let mut browser = Browser::new(&server);
     assert_eq!(browser.get(&authorize_path("naybitono-mobile", &form)).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_spelling_of_a_number_does_not_tell_whether_somebody_has_it() {
+    let server = TestServer::start().await;
+    for (number, respelled) in [("+254712345678", "0712 345 678"), ("+254712345999", "0712 345 999")] {
+        let mut browser = Browser::new(&server);
+        for _ in 0..5 {
+            let wrong = try_password(&mut browser, number, "wrong").await;
+            assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{number}");
+        }
+        let other = try_password(&mut browser, respelled, "wrong").await;
+        assert_eq!(other.status, StatusCode::TOO_MANY_REQUESTS, "{respelled}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
