@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use rescind::limits::Rule;
 use rescind::secret::text::SecretText;
 
 use crate::support::browser::{Browser, Seen};
@@ -36,6 +37,26 @@ async fn another_spelling_of_a_number_does_not_tell_whether_somebody_has_it() {
         let other = try_password(&mut browser, respelled, "wrong").await;
         assert_eq!(other.status, StatusCode::TOO_MANY_REQUESTS, "{respelled}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_the_sign_in_page_again_and_again_fills_no_table() {
+    let server = TestServer::start_with(&[("limit_scale", "1")]).await;
+    let http = reqwest::Client::new();
+    assert_eq!(http.get(server.url("/login")).send().await.unwrap().status(), StatusCode::OK);
+    let drain =
+        || while server.app.limits.take(Rule::AuthorizePerAddress, "127.0.0.1", server.app.clock.now()).is_ok() {};
+    let mut refused = None;
+    // One comes back every 200 ms, so a single try proves nothing.
+    for _ in 0..20 {
+        drain();
+        let seen = http.get(server.url("/login")).send().await.unwrap();
+        refused = Some(seen).filter(|seen| seen.status() == StatusCode::TOO_MANY_REQUESTS);
+        if refused.is_some() {
+            break;
+        }
+    }
+    assert!(refused.unwrap().headers().contains_key("retry-after"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
