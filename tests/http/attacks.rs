@@ -60,6 +60,27 @@ async fn opening_the_sign_in_page_again_and_again_fills_no_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_cannot_use_up_the_allowance_of_an_app_that_anybody_can_name() {
+    let server = TestServer::start_with(&[("limit_scale", "1"), ("trusted_proxies", "127.0.0.1")]).await;
+    let ask = async |path: &str, from: &str| {
+        let form = [("client_id", "naybitono-mobile"), ("grant_type", "refresh_token"), ("token", "x")];
+        server.post_with(path, &[("X-Forwarded-For", from)], &form).await.status
+    };
+    let drain = |rule, key: &str| while server.app.limits.take(rule, key, server.app.clock.now()).is_ok() {};
+    for (path, rule) in [("/oauth/token", Rule::TokenPerClient), ("/oauth/revoke", Rule::RevokePerClient)] {
+        let mut refused = 0;
+        // One comes back every 10 ms, so a single try proves nothing.
+        for _ in 0..50 {
+            drain(rule, "naybitono-mobile");
+            assert_ne!(ask(path, "192.0.2.1").await, StatusCode::TOO_MANY_REQUESTS, "{path}");
+            drain(rule, "naybitono-mobile 192.0.2.66");
+            refused += u32::from(ask(path, "192.0.2.66").await == StatusCode::TOO_MANY_REQUESTS);
+        }
+        assert!(refused > 0, "{path}: the stranger goes on forever");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_under_way_while_its_device_is_revoked_once_more_is_dead() {
     let server = TestServer::start_with(&[("hash_threads", "1")]).await;
     let mut browser = Browser::new(&server);
