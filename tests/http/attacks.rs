@@ -4,11 +4,24 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use rescind::limits::Rule;
+use rescind::model::ids::CustomerId;
+use rescind::model::incident::Receipt;
 use rescind::secret::text::SecretText;
+use rescind::service::lockdown;
+use rescind::service::taking_back::Taken;
+use serde_json::json;
 
 use crate::support::browser::{Browser, Seen};
 use crate::support::flow::{Pair, authorize_path};
-use crate::support::{JOHN, PASSWORD, TestServer};
+use crate::support::rows::why;
+use crate::support::{JOHN, PASSWORD, TestServer, setup_actor};
+
+/// Runs a statement on the database, as a fault that an operator would have to look for.
+async fn db_break(server: &TestServer, sql: &'static str) {
+    let mut tx = server.app.db.begin().await.unwrap();
+    tx.execute(sql, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+}
 
 async fn try_password(browser: &mut Browser, username: &str, password: &str) -> Seen {
     let page = browser.get("/login").await;
@@ -78,6 +91,23 @@ async fn a_stranger_cannot_use_up_the_allowance_of_an_app_that_anybody_can_name(
         }
         assert!(refused > 0, "{path}: the stranger goes on forever");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lockdown_does_not_fail_because_its_sessions_cannot_be_counted() {
+    let server = TestServer::start().await;
+    let (pair, fraud) = (server.pair("naybitono-mobile").await, server.machine_token("fraud-desk").await);
+    let customer = CustomerId::parse(JOHN).unwrap();
+    db_break(&server, "ALTER TABLE sessions RENAME TO sessions_away").await;
+    let taken = lockdown::lock(&server.app, &setup_actor(), &customer, &why()).await;
+    db_break(&server, "ALTER TABLE sessions_away RENAME TO sessions").await;
+    let confirmed = matches!(&taken, Taken::Receipt(Receipt::Confirmed { .. }));
+    assert!(confirmed, "{taken:?}");
+    assert!(!server.is_active(&pair.access).await);
+
+    let path = format!("/api/v1/customers/{JOHN}/lockdown");
+    let again = server.api("POST", &path, &fraud, Some(json!({ "reason": "again" }))).await;
+    assert_eq!(again.json()["sessions_ended"], json!(1), "{}", again.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
