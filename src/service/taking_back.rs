@@ -143,8 +143,9 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
         if used.digest != digest {
             return Ok(Step::KeyReused);
         }
-        let incident = incidents::find(&mut tx, &used.incident_id).await?;
-        return Ok(incident.map_or(Step::NotFound, |incident| Step::Stored(Box::new(incident))));
+        let Some(incident) = incidents::find(&mut tx, &used.incident_id).await? else { return Ok(Step::NotFound) };
+        let still = still_stands(&mut tx, order, &incident).await?;
+        return Ok(if still { Step::Stored(Box::new(incident)) } else { Step::KeyReused });
     }
     let Some(incident) = apply(&mut tx, order, new).await? else { return Ok(Step::NotFound) };
     let told = Told::done(action(&order.target), order.target.kind(), order.target.id());
@@ -169,7 +170,16 @@ async fn used_key(tx: &mut Conn, caller: &str, order: &Order) -> Result<Option<U
     }
 }
 
-/// Raises, ends, counts, opens the incident; `None` if there is no such target. An open or earlier incident is kept.
+/// Whether what a repeated key stands for is still so. A lockdown that was lifted, or a device that signed in again, is not
+/// confirmed a second time: whoever means the new state needs a new key.
+async fn still_stands(tx: &mut Conn, order: &Order, incident: &Incident) -> Result<bool, StoreError> {
+    Ok(match &order.target {
+        Target::Device(id) => devices::find(tx, *id).await?.is_some_and(|device| device.revoked_at.is_some()),
+        Target::Customer(_) | Target::Client(_) | Target::Everyone | Target::Session(_) => incident.closed_at.is_none(),
+    })
+}
+
+/// Raises, ends, opens the incident; `None` if there is no such target. An open or earlier incident is kept.
 async fn apply(tx: &mut Conn, order: &Order, new: Incident) -> Result<Option<Incident>, StoreError> {
     match &order.target {
         Target::Customer(id) => customer(tx, id, new).await,

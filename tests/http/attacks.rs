@@ -111,6 +111,49 @@ async fn a_lockdown_does_not_fail_because_its_sessions_cannot_be_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_used_before_does_not_confirm_a_lockdown_that_was_lifted() {
+    let server = TestServer::start().await;
+    let fraud = server.machine_token("fraud-desk").await;
+    let path = format!("/api/v1/customers/{JOHN}/lockdown");
+    let lock = async || {
+        let body = Some(json!({ "reason": "phone stolen" }));
+        server.api_with("POST", &path, &fraud, body, &[("Idempotency-Key", "case-17")]).await
+    };
+    let first = lock().await;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.body);
+    let again = lock().await;
+    assert_eq!(again.json()["incident_id"], first.json()["incident_id"]);
+
+    assert_eq!(server.unlock(JOHN).await.status, StatusCode::OK);
+    let pair: Pair = server.pair("naybitono-mobile").await;
+    assert!(server.is_active(&pair.access).await);
+    let late = lock().await;
+    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", late.body);
+    assert!(server.is_active(&pair.access).await, "so nobody was told that it is dead");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_used_before_does_not_confirm_a_device_that_signed_in_again() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::new(&server);
+    let path = authorize_path("naybitono-mobile", &[]);
+    let code = browser.authorize(&path, JOHN).await.answer("code").unwrap();
+    let old = Pair::of(&server.redeem("naybitono-mobile", &code).await);
+    let device = server.introspect("accounts-api", &old.access).await.json()["device_id"].as_str().unwrap().to_owned();
+    let ops = server.machine_token("ops-desk").await;
+    let path_of_device = format!("/api/v1/devices/{device}");
+    let revoke = async || server.api_with("DELETE", &path_of_device, &ops, None, &[("Idempotency-Key", "lost")]).await;
+    assert_eq!(revoke().await.status, StatusCode::OK);
+    assert_eq!(revoke().await.status, StatusCode::OK, "a repetition is the same revocation");
+
+    let code = browser.authorize(&path, JOHN).await.answer("code").unwrap();
+    let new = Pair::of(&server.redeem("naybitono-mobile", &code).await);
+    assert!(server.is_active(&new.access).await);
+    let late = revoke().await;
+    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", late.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_under_way_while_its_device_is_revoked_once_more_is_dead() {
     let server = TestServer::start_with(&[("hash_threads", "1")]).await;
     let mut browser = Browser::new(&server);
