@@ -30,6 +30,8 @@ pub struct Order {
     pub note: Option<String>,
     /// The caller's idempotency key, if one was sent.
     pub key: Option<String>,
+    /// Whether a client is also switched off.
+    pub disables: bool,
 }
 
 /// What came of it.
@@ -148,6 +150,9 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
         return Ok(if still { Step::Stored(Box::new(incident)) } else { Step::KeyReused });
     }
     let Some(incident) = apply(&mut tx, order, new).await? else { return Ok(Step::NotFound) };
+    if order.disables {
+        disable(app, &mut tx, actor, &order.target).await?;
+    }
     let told = Told::done(action(&order.target), order.target.kind(), order.target.id());
     let told = told.because(format!("{}: {}", incident.incident_id, order.reason.as_str()));
     let told = match owner(&mut tx, &order.target).await? {
@@ -248,6 +253,13 @@ async fn open(tx: &mut Conn, new: Incident, epoch: i64, count: Count) -> Result<
     let incident = Incident { epoch, sessions_ended: count.sessions, devices: count.devices, ..new };
     incidents::insert(tx, &incident).await?;
     Ok(incident)
+}
+
+/// Switches a client off in the transaction that ends what it holds: never one without the other.
+async fn disable(app: &App, tx: &mut Conn, actor: &Actor, target: &Target) -> Result<(), StoreError> {
+    let Target::Client(id) = target else { return Ok(()) };
+    clients::set_disabled(tx, id, Some(app.clock.now())).await?;
+    record(app, tx, actor, Told::done(Action::ClientWrite, "client", id).because("disabled")).await
 }
 
 /// Whose account a target touches.

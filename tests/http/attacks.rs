@@ -7,13 +7,13 @@ use rescind::limits::Rule;
 use rescind::model::ids::CustomerId;
 use rescind::model::incident::Receipt;
 use rescind::secret::text::SecretText;
-use rescind::service::lockdown;
 use rescind::service::taking_back::Taken;
+use rescind::service::{client, lockdown};
 use serde_json::json;
 
 use crate::support::browser::{Browser, Seen};
 use crate::support::flow::{Pair, authorize_path};
-use crate::support::rows::why;
+use crate::support::rows::{client_id, why};
 use crate::support::{JOHN, PASSWORD, TestServer, setup_actor};
 
 /// Runs a statement on the database, as a fault that an operator would have to look for.
@@ -91,6 +91,22 @@ async fn a_stranger_cannot_use_up_the_allowance_of_an_app_that_anybody_can_name(
         }
         assert!(refused > 0, "{path}: the stranger goes on forever");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_not_disabled_by_halves() {
+    let server = TestServer::start().await;
+    let pair = server.pair("naybitono-mobile").await;
+    let app = client_id("naybitono-mobile");
+    db_break(&server, "ALTER TABLE incidents RENAME TO incidents_away").await;
+    let taken = client::disable(&server.app, &setup_actor(), &app, &why()).await;
+    let confirmed = matches!(&taken, Ok(Taken::Receipt(Receipt::Confirmed { .. })));
+    assert!(!confirmed, "{taken:?}");
+    db_break(&server, "ALTER TABLE incidents_away RENAME TO incidents").await;
+
+    assert!(server.is_active(&pair.access).await, "nothing was taken back");
+    let refreshed = server.refresh("naybitono-mobile", &pair.refresh, &[]).await;
+    assert_eq!(refreshed.status, StatusCode::OK, "so nothing may be switched off: {}", refreshed.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
