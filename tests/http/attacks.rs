@@ -170,6 +170,19 @@ async fn a_key_used_before_does_not_confirm_a_device_that_signed_in_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_too_long_to_keep_is_sent_back_at_once() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::new(&server);
+    let long = "s".repeat(5_000);
+    for name in ["state", "nonce"] {
+        let seen = browser.get(&authorize_path("naybitono-mobile", &[(name, &long)])).await;
+        assert_eq!(seen.answer("error").as_deref(), Some("invalid_request"), "{name}: {}", seen.status);
+    }
+    let fits = browser.get(&authorize_path("naybitono-mobile", &[("state", &long[..2_000])])).await;
+    assert_eq!(fits.location(), "/login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_under_way_while_its_device_is_revoked_once_more_is_dead() {
     let server = TestServer::start_with(&[("hash_threads", "1")]).await;
     let mut browser = Browser::new(&server);
