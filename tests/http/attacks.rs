@@ -12,6 +12,7 @@ use rescind::service::{client, lockdown};
 use serde_json::json;
 
 use crate::support::browser::{Browser, Seen};
+use crate::support::direct::basic;
 use crate::support::flow::{Pair, authorize_path};
 use crate::support::rows::{client_id, why};
 use crate::support::{JOHN, PASSWORD, TestServer, setup_actor};
@@ -167,6 +168,16 @@ async fn a_key_used_before_does_not_confirm_a_device_that_signed_in_again() {
     assert!(server.is_active(&new.access).await);
     let late = revoke().await;
     assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", late.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nul_in_a_basic_header_is_a_wrong_client_not_an_outage() {
+    let server = TestServer::start().await;
+    for text in ["a%00b:secret", "a:%00", "a%0ab:secret"] {
+        let header = basic(text);
+        let seen = server.post_with("/oauth/token", &[("Authorization", &header)], &[("grant_type", "x")]).await;
+        assert_eq!(seen.status, StatusCode::UNAUTHORIZED, "{text}: {}", seen.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
