@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use rescind::limits::Rule;
+use rescind::model::client::ClientType;
 use rescind::model::ids::CustomerId;
 use rescind::model::incident::Receipt;
+use rescind::policy::client_rules::NewClient;
+use rescind::policy::redirect::may_register;
 use rescind::secret::text::SecretText;
 use rescind::service::taking_back::Taken;
 use rescind::service::{client, lockdown};
@@ -15,7 +18,7 @@ use crate::support::browser::{Browser, Seen};
 use crate::support::direct::basic;
 use crate::support::flow::{Pair, authorize_path};
 use crate::support::rows::{client_id, why};
-use crate::support::{JOHN, PASSWORD, TestServer, setup_actor};
+use crate::support::{JOHN, PASSWORD, TestServer, new_client, setup_actor};
 
 /// Runs a statement on the database, as a fault that an operator would have to look for.
 async fn db_break(server: &TestServer, sql: &'static str) {
@@ -216,4 +219,43 @@ async fn a_sign_in_under_way_while_its_device_is_revoked_once_more_is_dead() {
     let (_, entered, revoked) = tokio::join!(hashing, browser.type_password(&page, JOHN, PASSWORD), revoking);
     assert_eq!(revoked.status, StatusCode::OK, "{}", revoked.body);
     assert_eq!(entered.answer("code"), None, "a sign-in that began before the revocation outlived it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_redirect_uri_that_may_be_registered_is_redirected_to() {
+    let uris = [
+        "com.example.app:/cb",
+        "com.example.app:///cb",
+        "com.example.app:cb",
+        "com.example.app:",
+        "com.example.app://host",
+        "com.example+x.app:/cb",
+        "COM.Example.App:/cb",
+        "https://a.example",
+        "https://a.example?x",
+        "https://a.example/?x=%20&",
+        "https://a.example:8443/a(b)*!$&+,;=:@~",
+        "https://a.example//b//../c",
+        "http://[::1]/cb",
+        "http://[::1]:8123/cb?",
+        "http://127.0.0.1:1/cb",
+        "http://localhost:5000/cb",
+    ];
+    let mut server = TestServer::start().await;
+    let allowed: Vec<&str> = uris.into_iter().filter(|uri| may_register(uri).is_ok()).collect();
+    server
+        .db_client(NewClient {
+            redirect_uris: allowed.iter().map(|uri| (*uri).to_owned()).collect(),
+            first_party: true,
+            ..new_client("odd-app", ClientType::Public, "openid")
+        })
+        .await;
+    let mut browser = Browser::new(&server);
+    browser.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await;
+    for uri in allowed {
+        let seen =
+            browser.get(&authorize_path("naybitono-mobile", &[("client_id", "odd-app"), ("redirect_uri", uri)])).await;
+        assert!(seen.location().starts_with(uri), "{uri}: {} {}", seen.status, seen.location());
+        assert!(seen.answer("code").is_some(), "{uri}");
+    }
 }
