@@ -5,7 +5,7 @@
 /// | rule | counted per | a minute |
 /// |---|---|---|
 /// | `sign_in` | address | 60 |
-/// | `authorize` | address | 300 |
+/// | `authorize`, with sign-in pages opened by themselves | address | 300 |
 /// | `token` | client | 6,000 |
 /// | `token` | address | 12,000 |
 /// | `failed_client_authentication` | address | 120 |

@@ -193,6 +193,9 @@ fn check(client: &Client, asked: Asked, redirect_uri: String) -> Result<Authoriz
     if asked.response_mode.as_deref().is_some_and(|mode| mode != "query") {
         return Err("invalid_request");
     }
+    if [&asked.state, &asked.nonce].into_iter().flatten().any(|kept| kept.len() > LONGEST_KEPT) {
+        return Err("invalid_request");
+    }
     let challenge = asked.challenge.filter(|c| pkce::is_challenge(c)).ok_or("invalid_request")?;
     if asked.challenge_method.as_deref() != Some("S256") {
         return Err("invalid_request");
@@ -219,6 +222,9 @@ fn check(client: &Client, asked: Asked, redirect_uri: String) -> Result<Authoriz
         device: asked.device,
     })
 }
+
+/// Longest `state` and `nonce` that are kept while somebody signs in.
+const LONGEST_KEPT: usize = 4_096;
 
 /// Whether `prompt` asks for a new sign-in and a new consent.
 fn prompts(prompt: Option<&str>) -> Result<(bool, bool), Redirected> {

@@ -58,13 +58,7 @@ pub async fn rotate_secret(app: &App, actor: &Actor, id: &ClientId, end_old: boo
 
 /// Disables a client: refused at once, and everything it holds is taken back.
 pub async fn disable(app: &App, actor: &Actor, id: &ClientId, why: &Why) -> Result<Taken, Fault> {
-    let mut tx = app.db.begin().await?;
-    if !clients::set_disabled(&mut tx, id, Some(app.clock.now())).await? {
-        return Ok(Taken::NotFound);
-    }
-    tell(app, &mut tx, actor, id, "disabled").await?;
-    tx.commit().await?;
-    Ok(lockdown::client(app, actor, id, why).await)
+    Ok(lockdown::disable_client(app, actor, id, why).await)
 }
 
 /// Enables a client again; what was taken back stays dead.

@@ -109,10 +109,34 @@ fn new_standing(app: &App, known: &KnownClient, shape: &Shape) -> Session {
     }
 }
 
-/// One short text per shape, whatever the order of its words.
+/// One short text per shape, whatever the order of its words. A scope may be spelled like a resource: each says which it
+/// is, or a client would get the token of another shape.
 fn standing_key(shape: &Shape) -> String {
-    let mut words: Vec<&str> = shape.scope.words().chain(shape.audience.iter().map(String::as_str)).collect();
+    let scope = shape.scope.words().map(|word| format!("scope {word}"));
+    let audience = shape.audience.iter().map(|resource| format!("audience {resource}"));
+    let mut words: Vec<String> = scope.chain(audience).collect();
     words.sort_unstable();
-    let digest = client_secret::digest(&words.join(" "));
+    let digest = client_secret::digest(&words.join("\n"));
     data_encoding::HEXLOWER.encode(&digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::scope::Scope;
+
+    fn key(scope: &str, audience: &[&str]) -> String {
+        let audience = audience.iter().map(|text| (*text).to_owned()).collect();
+        standing_key(&Shape { scope: Scope::parse(scope).unwrap(), audience })
+    }
+
+    #[test]
+    fn a_shape_has_one_key_in_any_order_and_another_shape_never_the_same() {
+        assert_eq!(
+            key("a b", &["https://x.example", "https://y.example"]),
+            key("b a", &["https://y.example", "https://x.example"])
+        );
+        assert_ne!(key("a https://x.example", &[]), key("a", &["https://x.example"]));
+        assert_ne!(key("a", &["b:c"]), key("a b:c", &[]));
+    }
 }

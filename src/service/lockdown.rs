@@ -27,7 +27,7 @@ impl Why {
     }
 
     fn order(&self, target: Target) -> Order {
-        Order { target, reason: self.reason.clone(), note: self.note.clone(), key: self.key.clone() }
+        Order { target, reason: self.reason.clone(), note: self.note.clone(), key: self.key.clone(), disables: false }
     }
 }
 
@@ -39,6 +39,11 @@ pub async fn lock(app: &App, actor: &Actor, customer: &CustomerId, why: &Why) ->
 /// Ends everything a client holds; new sign-ins through it are possible.
 pub async fn client(app: &App, actor: &Actor, client: &ClientId, why: &Why) -> Taken {
     take_back(app, actor, &why.order(Target::Client(client.clone()))).await
+}
+
+/// The same, and the client is refused at once and until it is enabled again.
+pub async fn disable_client(app: &App, actor: &Actor, client: &ClientId, why: &Why) -> Taken {
+    take_back(app, actor, &Order { disables: true, ..why.order(Target::Client(client.clone())) }).await
 }
 
 /// Ends everything of everybody; new sign-ins are possible.

@@ -125,8 +125,14 @@ fn counter(app: &App, form: &SignIn, found: Option<&SignInRead>) -> [u8; 32] {
                 app.secrets.pepper.keyed_hash("throttle account", read.customer.customer_id.as_str())
             }
         },
-        None => app.secrets.pepper.keyed_hash("throttle unknown", &fold(form.username.trim())),
+        None => app.secrets.pepper.keyed_hash("throttle unknown", &spelled_once(app, form)),
     }
+}
+
+/// A name nobody has, in one spelling: a customer's number has one counter however it is written, so this must, too.
+fn spelled_once(app: &App, form: &SignIn) -> String {
+    let name = named(app, form);
+    name.phone.unwrap_or_else(|| fold(&name.customer_id))
 }
 
 /// Counts the try before the password is looked at, so that parallel guesses count as many; `Some` if it may not go on.

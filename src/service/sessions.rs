@@ -69,7 +69,10 @@ impl Cursor {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (ms, id) = text.split_once('.')?;
-        Some(Self { at: Timestamp::from_timestamp_millis(ms.parse().ok()?)?, id: Uuid::parse_str(id).ok()? })
+        // Within what both engines can compare with.
+        let at = Timestamp::from_timestamp_millis(ms.parse().ok()?)?;
+        let is_ours = (Timestamp::UNIX_EPOCH..=Self::start().at).contains(&at);
+        Some(Self { at, id: Uuid::parse_str(id).ok()? }).filter(|_| is_ours)
     }
 
     /// The text that [`Cursor::parse`] reads.

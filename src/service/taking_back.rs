@@ -30,6 +30,8 @@ pub struct Order {
     pub note: Option<String>,
     /// The caller's idempotency key, if one was sent.
     pub key: Option<String>,
+    /// Whether a client is also switched off.
+    pub disables: bool,
 }
 
 /// What came of it.
@@ -105,8 +107,8 @@ async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
     }
 }
 
-/// A client or everybody may hold millions of sessions: they are counted after the proof, and a count that takes too long
-/// is left out. Nothing waits for it and nothing rests on it.
+/// However many sessions there are, also those a thief made on purpose: they are counted after the proof, and a count that
+/// takes too long is left out. Nothing waits for it and nothing rests on it.
 async fn counted(app: &App, order: &Order, incident: &Incident, receipt: Receipt) -> Receipt {
     let Receipt::Confirmed { sessions_ended: 0, .. } = receipt else { return receipt };
     match count_many(app, order, incident).await {
@@ -124,11 +126,16 @@ async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Cou
     let count = match &order.target {
         Target::Client(id) => sessions::count_client(&mut conn, id.as_str(), epoch, at).await?,
         Target::Everyone => sessions::count_everyone(&mut conn, epoch, at).await?,
-        Target::Customer(_) | Target::Device(_) | Target::Session(_) => {
-            return Ok(Count { sessions: incident.sessions_ended, devices: incident.devices });
+        Target::Customer(id) => sessions::count_subject(&mut conn, id.as_str(), epoch, at).await?,
+        Target::Device(id) => {
+            Count { devices: incident.devices, ..sessions::count_device(&mut conn, *id, epoch, at).await? }
         }
+        Target::Session(_) => Count { sessions: incident.sessions_ended, devices: incident.devices },
     };
     drop(conn);
+    if count.sessions == 0 {
+        return Ok(count);
+    }
     let mut tx = app.db.begin().await?;
     incidents::set_counts(&mut tx, &incident.incident_id, &count).await?;
     tx.commit().await?;
@@ -143,10 +150,14 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
         if used.digest != digest {
             return Ok(Step::KeyReused);
         }
-        let incident = incidents::find(&mut tx, &used.incident_id).await?;
-        return Ok(incident.map_or(Step::NotFound, |incident| Step::Stored(Box::new(incident))));
+        let Some(incident) = incidents::find(&mut tx, &used.incident_id).await? else { return Ok(Step::NotFound) };
+        let still = still_stands(&mut tx, order, &incident).await?;
+        return Ok(if still { Step::Stored(Box::new(incident)) } else { Step::KeyReused });
     }
     let Some(incident) = apply(&mut tx, order, new).await? else { return Ok(Step::NotFound) };
+    if order.disables {
+        disable(app, &mut tx, actor, &order.target).await?;
+    }
     let told = Told::done(action(&order.target), order.target.kind(), order.target.id());
     let told = told.because(format!("{}: {}", incident.incident_id, order.reason.as_str()));
     let owner = owner(&mut tx, &order.target).await?;
@@ -168,7 +179,16 @@ async fn used_key(tx: &mut Conn, caller: &str, order: &Order) -> Result<Option<U
     }
 }
 
-/// Raises, ends, counts, opens the incident; `None` if there is no such target. An open or earlier incident is kept.
+/// Whether what a repeated key stands for is still so. A lockdown that was lifted, or a device that signed in again, is not
+/// confirmed a second time: whoever means the new state needs a new key.
+async fn still_stands(tx: &mut Conn, order: &Order, incident: &Incident) -> Result<bool, StoreError> {
+    Ok(match &order.target {
+        Target::Device(id) => devices::find(tx, *id).await?.is_some_and(|device| device.revoked_at.is_some()),
+        Target::Customer(_) | Target::Client(_) | Target::Everyone | Target::Session(_) => incident.closed_at.is_none(),
+    })
+}
+
+/// Raises, ends, opens the incident; `None` if there is no such target. An open or earlier incident is kept.
 async fn apply(tx: &mut Conn, order: &Order, new: Incident) -> Result<Option<Incident>, StoreError> {
     match &order.target {
         Target::Customer(id) => customer(tx, id, new).await,
@@ -184,8 +204,7 @@ async fn customer(tx: &mut Conn, id: &CustomerId, new: Incident) -> Result<Optio
         return Ok(None);
     }
     if let Some(epoch) = epochs::lock(tx, id.as_str()).await? {
-        let count = sessions::count_subject(tx, id.as_str(), epoch, new.opened_at).await?;
-        return open(tx, new, epoch, count).await.map(Some);
+        return open(tx, new, epoch, Count::default()).await.map(Some);
     }
     match incidents::find_open(tx, id).await? {
         Some(incident) => Ok(Some(incident)),
@@ -208,14 +227,14 @@ async fn everyone(tx: &mut Conn, new: Incident) -> Result<Option<Incident>, Stor
 
 async fn device(tx: &mut Conn, id: Uuid, new: Incident) -> Result<Option<Incident>, StoreError> {
     // The raise also holds off a second revocation of the device, which then finds this one's mark.
+    // Raised also when it is revoked already: a sign-in may be under way that began after the first time.
     let Some(epoch) = epochs::raise(tx, EpochKind::Device, &id.to_string()).await? else { return Ok(None) };
     let Some(found) = devices::find(tx, id).await? else { return Ok(None) };
     if found.revoked_at.is_some() {
         return again(tx, new).await.map(Some);
     }
-    let count = sessions::count_device(tx, id, epoch, new.opened_at).await?;
     devices::revoke(tx, id, new.opened_at).await?;
-    open(tx, new, epoch, Count { devices: 1, ..count }).await.map(Some)
+    open(tx, new, epoch, Count { devices: 1, ..Count::default() }).await.map(Some)
 }
 
 async fn session(tx: &mut Conn, id: Uuid, new: Incident) -> Result<Option<Incident>, StoreError> {
@@ -239,6 +258,13 @@ async fn open(tx: &mut Conn, new: Incident, epoch: i64, count: Count) -> Result<
     let incident = Incident { epoch, sessions_ended: count.sessions, devices: count.devices, ..new };
     incidents::insert(tx, &incident).await?;
     Ok(incident)
+}
+
+/// Switches a client off in the transaction that ends what it holds: never one without the other.
+async fn disable(app: &App, tx: &mut Conn, actor: &Actor, target: &Target) -> Result<(), StoreError> {
+    let Target::Client(id) = target else { return Ok(()) };
+    clients::set_disabled(tx, id, Some(app.clock.now())).await?;
+    record(app, tx, actor, Told::done(Action::ClientWrite, "client", id).because("disabled")).await
 }
 
 /// Whose account a target touches.

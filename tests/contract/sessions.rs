@@ -359,12 +359,14 @@ async fn only_what_lives_is_listed() {
 #[tokio::test]
 async fn a_count_is_of_live_sessions_born_below_and_their_devices() {
     on_both_engines(async |db| {
-        let (john, [_, _, _, of_jane]) = mixed(&db).await;
+        let (john, [of_john, _, _, of_jane]) = mixed(&db).await;
         stored_session(&db, &john.session()).await;
         let ended = john.session();
         stored_session(&db, &ended).await;
         in_one(&db, async |c| sessions::end(c, ended.session_id, "why", at(1)).await).await.unwrap();
         stored_session(&db, &service("app")).await;
+        let swept = of_john.session_id;
+        in_one(&db, async |c| sessions::end(c, swept, "lockdown", at(7)).await).await.unwrap();
 
         let mut conn = db.read().await.unwrap();
         let now = at(6);

@@ -142,7 +142,9 @@ fn not_approved() -> Problem {
 fn proof(taken: Taken) -> Result<Proof, Problem> {
     match taken {
         Taken::NotFound => Err(Problem::not_found()),
-        Taken::KeyReused => Err(Problem::unprocessable("The idempotency key was used for another request")),
+        Taken::KeyReused => Err(Problem::unprocessable(
+            "The idempotency key was used for another request, or for one that was undone since",
+        )),
         Taken::Receipt(receipt) => Ok(receipt_json(receipt)),
     }
 }

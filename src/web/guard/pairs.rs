@@ -4,6 +4,9 @@
 /// Parameters that may be repeated (RFC 8707 §2).
 const REPEATABLE: [&str; 1] = ["resource"];
 
+/// Most parameters of one request. Each is compared with all before it, so thousands would cost seconds.
+const MOST: usize = 100;
+
 /// Fields that hold what people type as a secret: any character but NUL.
 const FREE: [&str; 1] = ["password"];
 
@@ -19,6 +22,9 @@ impl Pairs {
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let mut all: Vec<(String, String)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            if all.len() == MOST {
+                return Err("There are too many parameters");
+            }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             let plain = |text: &str| !text.chars().any(char::is_control);
@@ -100,6 +106,13 @@ mod tests {
         assert!(Pairs::parse("a=1&a=").is_err(), "an empty repetition is one too");
         assert!(Pairs::parse("a=1&%61=1").is_err(), "escaped names are names");
         assert_eq!(Pairs::parse("resource=x&resource=y").unwrap().all("resource"), ["x", "y"]);
+    }
+
+    #[test]
+    fn a_hundred_parameters_are_read_and_one_more_is_refused() {
+        let many = |n: usize| (0..n).map(|i| format!("p{i}=")).collect::<Vec<_>>().join("&");
+        assert!(Pairs::parse(&many(100)).is_ok());
+        assert!(Pairs::parse(&many(101)).is_err());
     }
 
     #[test]

@@ -5,7 +5,8 @@ use rocket::post;
 
 use super::super::Shared;
 use super::cors::{Origin, Readable};
-use crate::limits::Rule;
+use super::token::allowance_key;
+use crate::limits::{Rule, address_key};
 use crate::service::revoke::{self, Revoked};
 use crate::web::error::OAuthError;
 use crate::web::guard::body::Form;
@@ -22,7 +23,8 @@ pub async fn take_back(
 ) -> Result<Readable<Result<Status, OAuthError>>, OAuthError> {
     let known = authorization.client(app, &info, &form.0).await?;
     let client = &known.client;
-    let allowed = app.limits.take(Rule::RevokePerClient, client.client_id.as_str(), app.clock.now());
+    let from = info.actor.address.map(address_key).unwrap_or_default();
+    let allowed = app.limits.take(Rule::RevokePerClient, &allowance_key(client, &from), app.clock.now());
     allowed.map_err(|wait| OAuthError::too_many(&wait))?;
     let token = form.0.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
     let answer = match revoke::token(app, &info.actor, client, token).await? {

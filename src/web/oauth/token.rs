@@ -9,7 +9,7 @@ use super::super::Shared;
 use super::cors::{Origin, Readable};
 use crate::app::App;
 use crate::limits::{Rule, address_key};
-use crate::model::client::GrantType;
+use crate::model::client::{Client, GrantType};
 use crate::model::device::{DeviceDetails, detail};
 use crate::service::client_auth::KnownClient;
 use crate::service::tokens::Tokens;
@@ -53,9 +53,15 @@ pub async fn token(
     let now = app.clock.now();
     app.limits.take(Rule::TokenPerAddress, &from, now).map_err(|wait| OAuthError::too_many(&wait))?;
     let known = authorization.client(app, &info, &form.0).await?;
-    let id = known.client.client_id.as_str();
-    app.limits.take(Rule::TokenPerClient, id, now).map_err(|wait| OAuthError::too_many(&wait))?;
+    let key = allowance_key(&known.client, &from);
+    app.limits.take(Rule::TokenPerClient, &key, now).map_err(|wait| OAuthError::too_many(&wait))?;
     Ok(Readable(grant(app, &info, &known, &form.0).await, origin.of(&known.client)))
+}
+
+/// Whose allowance a request uses up. Anybody can name a public client, so that each address has an allowance of its own
+/// there: a stranger's flood is not the client's.
+pub(super) fn allowance_key(client: &Client, from: &str) -> String {
+    if client.has_secret() { client.client_id.to_string() } else { format!("{} {from}", client.client_id) }
 }
 
 async fn grant(app: &App, info: &RequestInfo, known: &KnownClient, form: &Pairs) -> Result<Tokens, OAuthError> {

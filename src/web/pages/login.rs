@@ -6,6 +6,7 @@ use rocket::response::Redirect;
 use rocket::{Responder, get, post};
 
 use super::super::Shared;
+use crate::limits::{Rule, address_key};
 use crate::model::login::Login;
 use crate::secret::text::SecretText;
 use crate::service::consent::{After, after_sign_in};
@@ -52,14 +53,16 @@ pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Resul
     }
     let login = match pages::login_in_progress(app, cookies::get(jar, cookies::LOGIN)).await? {
         Some(login) => login,
-        None => begin(app, jar).await?,
+        None => begin(app, &info, jar).await?,
     };
     let hint = login.request.as_ref().and_then(|request| request.login_hint.clone());
     Ok(Answer::Page(Box::new(page(app, &login, hint.unwrap_or_default(), None).await?)))
 }
 
-/// Somebody opened the sign-in page by itself.
-async fn begin(app: &Shared, jar: &CookieJar<'_>) -> Result<Login, PageError> {
+/// Somebody opened the sign-in page by itself. That enters a row, so it is limited as authorization requests are.
+async fn begin(app: &Shared, info: &RequestInfo, jar: &CookieJar<'_>) -> Result<Login, PageError> {
+    let from = info.actor.address.map(address_key).unwrap_or_default();
+    app.limits.take(Rule::AuthorizePerAddress, &from, app.clock.now()).map_err(|wait| PageError::too_many(&wait))?;
     let login = pages::begin_login(app).await?;
     cookies::set(jar, cookies::LOGIN, &pages::login_cookie(app, login.login_id, login.expires_at), None);
     Ok(login)
