@@ -28,7 +28,7 @@ async fn dump_sqlite(url: &str) -> String {
         let quoted: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
         let rows = AssertSqlSafe(format!("SELECT {} FROM {name}", quoted.join(" || ',' || ")));
         for row in conn.fetch_all(rows).await.expect("rows") {
-            text += &format!("{name}: {}\n", row.get::<String, _>(0));
+            text.extend([name.as_str(), ": ", row.get(0), "\n"]);
         }
     }
     text
@@ -42,7 +42,7 @@ async fn dump_postgres(url: &str) -> String {
         let name: String = table.get(0);
         let rows = AssertSqlSafe(format!("SELECT t::text FROM {name} t ORDER BY 1"));
         for row in conn.fetch_all(rows).await.expect("rows") {
-            text += &format!("{name}: {}\n", row.get::<String, _>(0));
+            text.extend([name.as_str(), ": ", row.get(0), "\n"]);
         }
     }
     text

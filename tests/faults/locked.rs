@@ -36,9 +36,9 @@ impl Holder {
 
     async fn release(self) {
         match self {
-            Self::Postgres(mut conn) => conn.execute("ROLLBACK").await.unwrap(),
-            Self::Sqlite(mut conn) => conn.execute("ROLLBACK").await.map(|_| Default::default()).unwrap(),
-        };
+            Self::Postgres(mut conn) => drop(conn.execute("ROLLBACK").await.unwrap()),
+            Self::Sqlite(mut conn) => drop(conn.execute("ROLLBACK").await.unwrap()),
+        }
     }
 }
 

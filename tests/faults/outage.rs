@@ -117,7 +117,7 @@ async fn survives(mode: Mode) {
     let (proxy, server) = Proxy::server(&[]).await;
     let before = Before::of(&server).await;
     proxy.set(mode);
-    all_say_503(&server, &before).await;
+    Box::pin(all_say_503(&server, &before)).await;
     proxy.set(Mode::Pass);
     healed(&server).await;
     all_works(&server, before).await;

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder and an environment to run commands in.
 pub struct Folder {
-    folder: tempfile::TempDir,
+    root: tempfile::TempDir,
     streams: tempfile::TempDir,
     settings: BTreeMap<String, String>,
     database: Option<TestDatabase>,
@@ -56,7 +56,7 @@ impl Ran {
 impl Folder {
     /// An empty folder; the program uses its embedded database and makes its own keys.
     pub fn new() -> Self {
-        Self { folder: temporary(), streams: temporary(), settings: BTreeMap::new(), database: None }
+        Self { root: temporary(), streams: temporary(), settings: BTreeMap::new(), database: None }
     }
 
     /// The same, with PostgreSQL and given keys where that is the engine under test.
@@ -90,7 +90,7 @@ impl Folder {
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        self.root.path()
     }
 
     /// The database the program uses.

@@ -103,15 +103,16 @@ async fn with_consent(server: &Program, folder: &Folder, bank: &Bank, secrets: &
     let mut browser = Browser::at(&server.url(""));
     let mut pairs = Vec::new();
     for round in 0..2 {
-        let seen = if round == 0 {
-            assert_eq!(sign_in(&mut browser, "naybitono-web", bank, secrets).await.location(), "/consent");
-            let page = browser.get("/consent").await;
-            secrets.browser(&browser, &page);
-            let csrf = page.csrf();
-            browser.post("/consent", &[("csrf_token", &csrf), ("decision", "approve")]).await
+        let asked = if round == 0 {
+            sign_in(&mut browser, "naybitono-web", bank, secrets).await
         } else {
             browser.get(&authorize_path("naybitono-web", &[])).await
         };
+        assert_eq!(asked.location(), "/consent");
+        let page = browser.get("/consent").await;
+        secrets.browser(&browser, &page);
+        let csrf = page.csrf();
+        let seen = browser.post("/consent", &[("csrf_token", &csrf), ("decision", "approve")]).await;
         secrets.browser(&browser, &seen);
         let code = seen.answer("code").unwrap_or_else(|| panic!("no code: {seen:?}"));
         let form = [("grant_type", "authorization_code"), ("code", &code), ("code_verifier", VERIFIER)];
