@@ -70,8 +70,13 @@ impl Seen {
 impl Browser {
     /// A browser that never was here.
     pub fn new(server: &TestServer) -> Self {
+        Self::at(&server.url(""))
+    }
+
+    /// The same, for a server at an address.
+    pub fn at(base: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("client");
-        Self { base: server.url(""), http, cookies: BTreeMap::new() }
+        Self { base: base.to_owned(), http, cookies: BTreeMap::new() }
     }
 
     /// Opens a path.

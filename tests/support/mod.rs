@@ -9,6 +9,7 @@ pub mod direct;
 pub mod flow;
 pub mod past_http;
 pub mod process;
+pub mod program;
 pub mod raw;
 pub mod rows;
 

@@ -1,0 +1,13 @@
+//! The promises under faults: a database that is cut off, refuses, hangs, dies at COMMIT, is locked, broken or unsafe.
+//! What is special to PostgreSQL runs where that is the engine under test, and so for SQLite.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests stop where they are surprised")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod broken;
+mod commit;
+mod locked;
+mod outage;
+mod proxy;
+mod unsafe_settings;
