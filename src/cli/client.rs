@@ -129,7 +129,7 @@ pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
 }
 
 async fn create(out: Output, new: New) -> Result<(), Failure> {
-    let app = open::app().await?;
+    let app = open::app_or_new().await?;
     let wanted = NewClient {
         client_id: new.id,
         name: new.name,

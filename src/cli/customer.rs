@@ -133,7 +133,7 @@ pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
 }
 
 async fn create(out: Output, new: New) -> Result<(), Failure> {
-    let app = open::app().await?;
+    let app = open::app_or_new().await?;
     let line = Line { id: new.id.to_string(), name: new.name, email: new.email, phone: new.phone, password_hash: None };
     let customer = checked(&app, &line).map_err(Failure::new)?;
     let password = input::secret("Password")?;
@@ -198,7 +198,7 @@ fn checked(app: &App, line: &Line) -> Result<Customer, String> {
 }
 
 async fn import(out: Output, file: &std::path::Path) -> Result<(), Failure> {
-    let app = open::app().await?;
+    let app = open::app_or_new().await?;
     let mut new = Vec::new();
     let mut numbers = Vec::new();
     let mut wrong = Vec::new();

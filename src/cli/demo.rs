@@ -50,10 +50,10 @@ fn settings(options: &Options) -> Result<Settings, Failure> {
         ("name", "Naybitono Bank".to_owned()),
         ("time_zone", "Africa/Nairobi".to_owned()),
         ("phone_country", "KE".to_owned()),
+        ("keys_folder", options.data.join("keys").display().to_string()),
         ("limit_scale", "10".to_owned()),
     ]);
     let mut settings = Settings::from_pairs(Vec::new(), &fixed)?;
-    settings.keys_folder = options.data.join("keys");
     settings.rocket = settings.rocket.merge(("address", "127.0.0.1")).merge(("port", options.port));
     Ok(settings)
 }
@@ -108,7 +108,10 @@ fn text(app: &App, bank: &Bank) -> String {
         .replace("@URL@", &app.settings.issuer)
         .replace("@PASSWORD@", bank.password.expose())
         .replace("@API_SECRET@", &secret("accounts-api"))
-        .replace("@DESK_SECRET@", &secret("fraud-desk"));
+        .replace("@DESK_SECRET@", &secret("fraud-desk"))
+        .replace("@DATABASE@", app.settings.database_url.expose())
+        .replace("@KEYS@", &app.settings.keys_folder.display().to_string())
+        .replace("@RESCIND@", &std::env::current_exe().map_or("rescind".to_owned(), |exe| exe.display().to_string()));
     format!(
         "{} is open at {}  (demo data; everything is new at every start)\n\n\
          Customer  {}  {}\nStaff     (their console is not built yet; `lockdown` and the API are)\n{}\n\n\

@@ -1,5 +1,6 @@
 //! `rescind health`: for container health checks, without another program.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
@@ -25,8 +26,7 @@ pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
     let address = if let Some(address) = options.address {
         address
     } else {
-        let port: u16 = Settings::load()?.rocket.extract_inner("port").map_err(Failure::new)?;
-        format!("127.0.0.1:{port}")
+        configured()?
     };
     let status = timeout(Duration::from_secs(5), ask(&address)).await.map_err(|_| Failure::new("no answer in 5 s"))?;
     let status = status.map_err(|error| Failure::new(format!("{address}: {error}")))?;
@@ -35,6 +35,18 @@ pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
     } else {
         Err(Failure::new(format!("{address}: not ready ({})", status.trim())))
     }
+}
+
+/// The configured server, on loopback if it listens everywhere.
+fn configured() -> Result<String, Failure> {
+    let rocket = Settings::load()?.rocket;
+    if rocket.find_value("tls").is_ok() {
+        return Err(Failure::new("ROCKET_TLS is set: ask https://<issuer>/health/ready with a client that speaks TLS"));
+    }
+    let address: IpAddr = rocket.extract_inner("address").map_err(Failure::new)?;
+    let port: u16 = rocket.extract_inner("port").map_err(Failure::new)?;
+    let loopback = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+    Ok(SocketAddr::new(if address.is_unspecified() { loopback } else { address }, port).to_string())
 }
 
 async fn ask(address: &str) -> std::io::Result<String> {

@@ -16,7 +16,7 @@ pub enum Command {
     Generate,
     /// Put a new key first in the ring that seals tokens; the old ones still open theirs
     #[command(
-        after_help = "Example: rescind keys rotate\nTake the oldest key out of the ring once its tokens have expired."
+        after_help = "Example: rescind keys rotate\nWith several nodes give all of them the new key last in the ring first, then first: a node without it calls its tokens inactive.\nTake the oldest key out of the ring once its tokens have expired."
     )]
     Rotate,
 }

@@ -166,8 +166,9 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Config(command) => config::run(out, &command),
         Command::Health(options) => health::run(out, options).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "rescind", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "rescind", &mut script);
+            Ok(std::io::Write::write_all(&mut std::io::stdout(), &script)?)
         }
     }
 }

@@ -11,13 +11,29 @@ use crate::model::actor::{Actor, Who};
 use crate::secret::random;
 use crate::store::{Db, migrations};
 
-/// The app, for a command in a shell. An embedded database is made and brought up to date; others must be.
+/// The app, for a command in a shell. There must be a database: a command in the wrong folder finds out.
 pub async fn app() -> Result<App, Failure> {
     let settings = Settings::load()?;
+    if let Some(missing) = settings.embedded_file().filter(|file| !file.exists()) {
+        return Err(Failure::new(format!(
+            "RESCIND_DATABASE_URL: there is no database {}: are you in the right folder?",
+            missing.display()
+        )));
+    }
+    open(settings).await
+}
+
+/// The same for commands that enter something first: an embedded database is made.
+pub async fn app_or_new() -> Result<App, Failure> {
+    open(Settings::load()?).await
+}
+
+async fn open(settings: Settings) -> Result<App, Failure> {
     crate::log::start(tracing::Level::WARN);
     let keys = settings.keys()?;
     tell_made(&keys.made);
     let db = database(&settings).await?;
+    db.check_settings().await?.map_err(Failure::new)?;
     if db.is_embedded() {
         migrations::run(&db).await?;
     } else {

@@ -46,7 +46,8 @@ fn role(text: &str) -> Result<Role, String> {
 
 /// Runs one.
 pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
-    let app = open::app().await?;
+    let is_first = matches!(command, Command::Create { .. });
+    let app = if is_first { open::app_or_new().await? } else { open::app().await? };
     let actor = open::actor();
     match command {
         Command::Create { username, role } => {

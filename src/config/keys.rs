@@ -70,7 +70,9 @@ impl Settings {
         Ok(text)
     }
 
-    fn embedded_file(&self) -> Option<PathBuf> {
+    /// The embedded engine's database file.
+    #[must_use]
+    pub fn embedded_file(&self) -> Option<PathBuf> {
         let rest = self.database_url.expose().strip_prefix("sqlite:")?;
         let path = rest.split('?').next().unwrap_or(rest);
         Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))

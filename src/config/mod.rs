@@ -25,12 +25,13 @@ use read::{Raw, env_name, environment, rocket_figment};
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 21] = [
+pub const SETTINGS: [(&str, &str, &str); 22] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
     ("data_key", "", "32 to 64 random bytes in base64"),
     ("pepper", "", "32 to 64 random bytes in base64"),
+    ("keys_folder", "rescind-keys", "where the embedded mode keeps its keys, apart from the data"),
     ("token_prefix", "rsc", "first part of every token, 2 to 12 of a-z 0-9"),
     ("hosts", "", "host names of the pages, by commas; the issuer's and loopback names if unset"),
     ("trusted_proxies", "", "addresses or networks whose X-Forwarded-For and -Proto count, by commas"),
@@ -160,6 +161,7 @@ impl Settings {
             hidden("secret_key"),
             hidden("data_key"),
             hidden("pepper"),
+            self.keys_folder.display().to_string(),
             self.token_prefix.clone(),
             self.hosts.join(","),
             proxies.collect::<Vec<_>>().join(","),

@@ -53,7 +53,7 @@ impl Raw {
         for (key, value) in pairs {
             let Some(short) = key.strip_prefix("RESCIND_") else { continue };
             let lower = short.to_lowercase();
-            let name = known(&lower).or_else(|| known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n))?));
+            let name = known(&lower).or_else(|| known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n) || *n == "database_url")?));
             let name = name.ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
             let from_file = lower != name;
             if !given.insert(name) {
@@ -123,7 +123,7 @@ impl Raw {
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
             hash_threads: if threads == 0 { half_the_cores() } else { threads },
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
-            keys_folder: PathBuf::from("rescind-keys"),
+            keys_folder: PathBuf::from(self.text("keys_folder")),
             secrets,
             database_url: SecretText::from(database_url),
             rocket,

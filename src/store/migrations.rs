@@ -31,6 +31,9 @@ pub enum MigrationError {
         /// Release found.
         found: i64,
     },
+    /// Migrations are missing.
+    #[error("the schema is not up to date: run `rescind migrate`")]
+    Behind,
     /// A migration failed or was altered.
     #[error("migration failed: {0}")]
     Failed(String),
@@ -76,7 +79,7 @@ pub async fn check(db: &Db) -> Result<(), MigrationError> {
     let found = applied(db).await?;
     let missing = known(db).any(|version| !found.contains(&version));
     if missing {
-        return Err(MigrationError::Failed("the schema is not up to date: run `rescind migrate`".to_owned()));
+        return Err(MigrationError::Behind);
     }
     Ok(())
 }

@@ -243,28 +243,28 @@ impl FromRow for Count {
 /// Sessions of a subject that lived at a time and were born below an epoch. What a sweep ended since is counted too.
 pub async fn count_subject(conn: &mut Conn, subject: &str, below: i64, at: Timestamp) -> Result<Count, StoreError> {
     let sql = "SELECT COUNT(*) AS sessions, COUNT(DISTINCT device_id) AS devices FROM sessions
-               WHERE subject_id = $1 AND subject_epoch < $2 AND (ended_at IS NULL OR ended_at >= $3) AND expires_at > $3";
+               WHERE subject_id = $1 AND subject_epoch = $2 - 1 AND (ended_at IS NULL OR ended_at >= $3) AND expires_at > $3";
     Ok(conn.fetch_optional(sql, &[&subject, &below, &at]).await?.unwrap_or_default())
 }
 
 /// The same of a client.
 pub async fn count_client(conn: &mut Conn, client: &str, below: i64, at: Timestamp) -> Result<Count, StoreError> {
     let sql = "SELECT COUNT(*) AS sessions, COUNT(DISTINCT device_id) AS devices FROM sessions
-               WHERE client_id = $1 AND client_epoch < $2 AND (ended_at IS NULL OR ended_at >= $3) AND expires_at > $3";
+               WHERE client_id = $1 AND client_epoch = $2 - 1 AND (ended_at IS NULL OR ended_at >= $3) AND expires_at > $3";
     Ok(conn.fetch_optional(sql, &[&client, &below, &at]).await?.unwrap_or_default())
 }
 
 /// The same on a device.
 pub async fn count_device(conn: &mut Conn, device: Uuid, below: i64, at: Timestamp) -> Result<Count, StoreError> {
     let sql = "SELECT COUNT(*) AS sessions, COUNT(DISTINCT device_id) AS devices FROM sessions
-               WHERE device_id = $1 AND device_epoch < $2 AND (ended_at IS NULL OR ended_at >= $3) AND expires_at > $3";
+               WHERE device_id = $1 AND device_epoch = $2 - 1 AND (ended_at IS NULL OR ended_at >= $3) AND expires_at > $3";
     Ok(conn.fetch_optional(sql, &[&device.to_string(), &below, &at]).await?.unwrap_or_default())
 }
 
 /// The same of everybody.
 pub async fn count_everyone(conn: &mut Conn, below: i64, at: Timestamp) -> Result<Count, StoreError> {
     let sql = "SELECT COUNT(*) AS sessions, COUNT(DISTINCT device_id) AS devices FROM sessions
-               WHERE global_epoch < $1 AND (ended_at IS NULL OR ended_at >= $2) AND expires_at > $2";
+               WHERE global_epoch = $1 - 1 AND (ended_at IS NULL OR ended_at >= $2) AND expires_at > $2";
     Ok(conn.fetch_optional(sql, &[&below, &at]).await?.unwrap_or_default())
 }
 

@@ -53,7 +53,7 @@ impl<'r> Responder<'r, 'static> for Preflight {
         if let Some(origin) = self.0 {
             response.set_header(Header::new("Access-Control-Allow-Origin", origin));
             response.set_header(Header::new("Access-Control-Allow-Methods", "POST"));
-            response.set_header(Header::new("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP"));
+            response.set_header(Header::new("Access-Control-Allow-Headers", "Authorization, Content-Type"));
             response.set_header(Header::new("Access-Control-Max-Age", "600"));
         }
         Ok(response)
