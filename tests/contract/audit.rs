@@ -120,3 +120,22 @@ async fn an_id_is_used_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_program_that_did_something_last_is_found() {
+    on_both_engines(async |db| {
+        let find = async |customer, target| {
+            audit::last_agent(&mut db.read().await.unwrap(), customer, Action::Lockdown, target).await.unwrap()
+        };
+        assert_eq!(find("john", "john").await, None);
+        let first = entry(Some("john"));
+        write(&db, &first).await;
+        assert_eq!(find("john", "john").await.as_deref(), Some("Mozilla/5.0"));
+        let nameless = Actor { agent: None, ..first.actor.clone() };
+        write(&db, &Entry { audit_id: Uuid::max(), actor: nameless, ..entry(Some("john")) }).await;
+        assert_eq!(find("john", "john").await.as_deref(), Some(""), "the newest row, without a program");
+        assert_eq!(find("jane", "john").await, None);
+        assert_eq!(find("john", "other").await, None);
+    })
+    .await;
+}

@@ -76,8 +76,8 @@ async fn aud_01_signing_in_and_getting_tokens_is_written_down() {
     assert_eq!(server.redeem(WEB, &code).await.status, StatusCode::BAD_REQUEST);
     trail.wrote(&server, &[["code_replay", "alarm", "client", WEB, "session", JOHN]]).await;
 
-    browser.authorize(&authorize_path(WEB, &[]), JOHN).await;
-    trail.wrote(&server, &[REUSED, ISSUED]).await;
+    browser.authorize(&authorize_path(WEB, &[("prompt", "consent")]), JOHN).await;
+    trail.wrote(&server, &[CONSENT, REUSED, ISSUED]).await;
     let page = browser.get("/account").await;
     browser.post("/account/sign-out", &[("csrf_token", &page.csrf())]).await;
     trail.wrote(&server, &[["sign_out", "done", "customer", JOHN, "browser_session", JOHN]]).await;

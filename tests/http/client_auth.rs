@@ -46,7 +46,7 @@ async fn cli_01_who_is_not_proven_gets_401_invalid_client_at_every_endpoint() {
         ("the secret of another", basic(&format!("batch-job:{}", server.secret("fraud-desk")))),
         ("registered for the body", basic(&format!("post-client:{}", server.secret("post-client")))),
         ("a public client", basic("naybitono-mobile:")),
-        ("another scheme", format!("Bearer {good}")),
+        ("another scheme", format!("Digest {good}")),
         ("no scheme", good.clone()),
     ];
     let bodies: [(&str, &[(&str, &str)]); 6] = [
@@ -61,6 +61,12 @@ async fn cli_01_who_is_not_proven_gets_401_invalid_client_at_every_endpoint() {
         for (what, header) in &headers {
             let seen = server.post_with(path, &[("Authorization", header)], &[pair]).await;
             assert_invalid_client(&seen, true, &format!("{path}, header: {what}"));
+        }
+        // Introspection answers a bearer token in its own terms: int_01.
+        if path != "/oauth/introspect" {
+            let bearer = format!("Bearer {good}");
+            let seen = server.post_with(path, &[("Authorization", &bearer)], &[pair]).await;
+            assert_invalid_client(&seen, true, &format!("{path}, header: a bearer token"));
         }
         for (what, form) in bodies {
             let form: Vec<_> = form.iter().copied().chain([pair]).collect();

@@ -33,6 +33,7 @@ async fn err_01_descriptions_are_plain_and_reflect_nothing() {
     let server = TestServer::start().await;
     let web = server.basic("naybitono-web");
     let api = server.basic("accounts-api");
+    let digest = format!("Digest {CANARY}");
     let odd = format!("%22{CANARY}%5C%C3%A9");
     let forms: Vec<(&str, &str, String)> = vec![
         ("/oauth/token", "", format!("grant_type={odd}&client_id={odd}")),
@@ -46,17 +47,14 @@ async fn err_01_descriptions_are_plain_and_reflect_nothing() {
         ("/oauth/token", &web, format!("client_id={CANARY}&grant_type=refresh_token&refresh_token=x")),
         ("/oauth/token", &web, format!("client_secret={CANARY}&grant_type=refresh_token&refresh_token=x")),
         ("/oauth/token", "Basic %%%", format!("grant_type={CANARY}")),
-        ("/oauth/token", &format!("Digest {CANARY}"), format!("grant_type={CANARY}")),
+        ("/oauth/token", &digest, format!("grant_type={CANARY}")),
         ("/oauth/introspect", &web, String::new()),
         ("/oauth/introspect", &api, format!("token_type_hint={odd}")),
         ("/oauth/introspect", "", format!("token={odd}")),
         ("/oauth/revoke", "", format!("token={odd}&client_id={odd}")),
         ("/oauth/revoke", &web, "x=1".to_owned()),
         ("/oauth/nothing", &web, format!("x={odd}")),
-    ]
-    .into_iter()
-    .map(|(path, auth, body)| (path, Box::leak(auth.to_owned().into_boxed_str()) as &str, body))
-    .collect();
+    ];
     for (path, auth, body) in &forms {
         let mut headers = vec![FORM];
         if !auth.is_empty() {
