@@ -23,11 +23,7 @@ pub struct Options {
 
 /// Asks `/health/ready`; fails unless it is ready.
 pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
-    let address = if let Some(address) = options.address {
-        address
-    } else {
-        configured()?
-    };
+    let address = if let Some(address) = options.address { address } else { configured()? };
     let status = timeout(Duration::from_secs(5), ask(&address)).await.map_err(|_| Failure::new("no answer in 5 s"))?;
     let status = status.map_err(|error| Failure::new(format!("{address}: {error}")))?;
     if status.contains(" 200 ") {

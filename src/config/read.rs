@@ -53,7 +53,9 @@ impl Raw {
         for (key, value) in pairs {
             let Some(short) = key.strip_prefix("RESCIND_") else { continue };
             let lower = short.to_lowercase();
-            let name = known(&lower).or_else(|| known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n) || *n == "database_url")?));
+            let name = known(&lower).or_else(|| {
+                known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n) || *n == "database_url")?)
+            });
             let name = name.ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
             let from_file = lower != name;
             if !given.insert(name) {

@@ -31,7 +31,7 @@ pub enum Rule {
     FailedClientAuthPerClient,
     /// Tokens that do not unseal, asked about by one caller: beyond it such tokens get 429, genuine ones never.
     GarbageTokensPerCaller,
-    /// The same, until operators are told.
+    /// The same, until operators are told: the fiftieth in a minute is an alarm (INT-13).
     GarbageAlarmPerCaller,
     /// Audit rows that tell operators so, about one caller.
     GuessingToldPerCaller,
@@ -86,7 +86,7 @@ impl Rule {
             Self::FailedClientAuthPerAddress => 120,
             Self::FailedClientAuthPerClient | Self::MachineReadPerClient => 600,
             Self::GarbageTokensPerCaller => 1_000,
-            Self::GarbageAlarmPerCaller => 50,
+            Self::GarbageAlarmPerCaller => 49,
             Self::GuessingToldPerCaller => 1,
         }
     }

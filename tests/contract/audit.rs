@@ -139,3 +139,25 @@ async fn the_program_that_did_something_last_is_found() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_last_program_that_did_something_to_a_target_is_told() {
+    on_both_engines(async |db| {
+        let by = |program: Option<&str>| {
+            let first = entry(Some("john"));
+            Entry { actor: Actor { agent: program.map(str::to_owned), ..first.actor.clone() }, ..first }
+        };
+        let last = async || {
+            let mut conn = db.read().await.unwrap();
+            audit::last_agent(&mut conn, "john", Action::Lockdown, "john").await.unwrap()
+        };
+        assert_eq!(last().await, None);
+        write(&db, &by(Some("first/1.0"))).await;
+        write(&db, &Entry { action: Action::Unlock, ..by(Some("other/1.0")) }).await;
+        write(&db, &Entry { target: ("customer", "jane".to_owned()), ..by(Some("other/1.0")) }).await;
+        assert_eq!(last().await.as_deref(), Some("first/1.0"));
+        write(&db, &by(None)).await;
+        assert_eq!(last().await.as_deref(), Some(""));
+    })
+    .await;
+}

@@ -116,3 +116,21 @@ async fn a_lock_raises_once_and_lifting_it_revives_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_epoch_that_is_held_is_read_alike_and_raised_afterwards() {
+    on_both_engines(async |db| {
+        in_one(&db, async |c| epochs::insert(c, EpochKind::Subject, "john").await).await.unwrap();
+        let mut holder = db.begin().await.unwrap();
+        epochs::hold(&mut holder, EpochKind::Subject, "john").await.unwrap();
+        let raised = tokio::spawn({
+            let db = db.clone();
+            async move { in_one(&db, async |c| epochs::raise(c, EpochKind::Subject, "john").await).await }
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(subject(&db, "john").await.0, Some(1), "holding changes nothing");
+        holder.commit().await.unwrap();
+        assert_eq!(raised.await.unwrap().unwrap(), Some(2));
+    })
+    .await;
+}

@@ -155,7 +155,9 @@ async fn err_03_whatever_cannot_be_read_is_refused_and_never_guessed() {
         let answers = ready.all().await;
         ready.server.db_run(format!("ALTER TABLE {table}_gone RENAME TO {table}").leak(), &[]).await;
         for (what, seen) in &answers {
-            let refused = seen.status == StatusCode::SERVICE_UNAVAILABLE;
+            // Once client and redirect URI are proven, the application is told (RFC 6749 §4.1.2.1).
+            let told = seen.answer("error").as_deref() == Some("temporarily_unavailable");
+            let refused = told || seen.status == StatusCode::SERVICE_UNAVAILABLE;
             let expected = needed.split(' ').any(|verb| verb == *what);
             assert_eq!(refused, expected, "without {table}, {what}: {} {}", seen.status, seen.body);
             if refused && !PAGES.contains(what) {
