@@ -4,8 +4,7 @@
 use std::io::IsTerminal;
 
 use tracing::Level;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -19,13 +18,15 @@ pub fn start(level: Level) {
         // sqlx warns about slow statements with their text; ours hold no values, but they are not news.
         .with_target("sqlx", LevelFilter::ERROR);
     // Rocket's macros speak under the names of our modules with `::_` behind them.
-    let lines_of_ours = targets.and(filter_fn(|about| !about.target().ends_with("::_")));
+    let no_macros = filter_fn(|about| !about.target().ends_with("::_"));
+    // Filters of the whole log, not of one layer: those remember a library's mere question whether a line would be
+    // written, and then lose the next line of the thread.
+    let filtered = tracing_subscriber::registry().with(targets).with(no_macros);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
-        tracing_subscriber::registry().with(lines.compact().with_filter(lines_of_ours)).try_init()
+        filtered.with(lines.compact()).try_init()
     } else {
-        let json = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
-        tracing_subscriber::registry().with(json.with_filter(lines_of_ours)).try_init()
+        filtered.with(lines.json().flatten_event(true).with_current_span(false).with_span_list(false)).try_init()
     };
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {

@@ -108,7 +108,7 @@ async fn a_server_told_to_stop_finishes_keeps_what_it_saw_and_exits_with_0() {
     let ran = server.stop();
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{ran:?}");
     let last = ran.err.lines().last().unwrap_or_default();
-    assert!(last.contains("\"message\":\"stopped\""), "{last}");
+    assert!(last.contains("\"message\":\"stopped\""), "{}", ran.err);
     assert!(last_seen(&folder) > before, "the last check was not kept: {before}");
     let server = folder.serve().await;
     assert!(server.is_active(&bank, &pair.access).await, "a restart ends nothing");
@@ -131,4 +131,21 @@ async fn the_log_is_one_json_object_per_line() {
     );
     assert!(check["request_id"].as_str().is_some_and(|id| id.len() == 16), "{check}");
     assert!(!ran.err.contains("/health/"), "health is quiet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_of_the_log_is_lost_at_any_level() {
+    for level in ["info", "debug", "trace"] {
+        let folder = Folder::of_engine().await.with("RESCIND_LOG", level);
+        let bank = folder.enter_bank("CUST_1");
+        let server = folder.serve().await;
+        let pair = server.pair(&bank.customer).await;
+        for _ in 0..20 {
+            assert!(server.is_active(&bank, &pair.access).await);
+        }
+        let ran = server.stop();
+        let count = |text: &str| ran.err.lines().filter(|line| line.contains(text)).count();
+        assert_eq!(count("\"path\":\"/oauth/introspect\""), 20, "{level}: {}", ran.err);
+        assert_eq!((count("\"serving\""), count("\"stopped\"")), (1, 1), "{level}: {}", ran.err);
+    }
 }
