@@ -69,10 +69,13 @@ pub fn actor() -> Actor {
     }
 }
 
-/// `rescind migrate`.
+/// `rescind migrate`. A new embedded database gets its keys now: later, without them, it would look robbed of them.
 pub async fn migrate(out: Output) -> Result<(), Failure> {
     let settings = Settings::load()?;
     crate::log::start(tracing::Level::WARN);
+    if settings.is_embedded() {
+        tell_made(&settings.keys()?.made);
+    }
     let db = database(&settings).await?;
     let applied = migrations::run(&db).await?;
     let text =
