@@ -12,7 +12,6 @@ fn create(folder: &Folder, more: &[&str]) -> Ran {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_breaks_a_rule_is_refused_in_one_line_and_not_registered() {
     let folder = Folder::of_engine().await;
-    assert_eq!(folder.run(&["client", "list"]).code, 0);
     let uri = "https://shop.example/cb";
     let wrong: [(&[&str], &str); 15] = [
         (&["public"], "redirect URI"),

@@ -112,7 +112,6 @@ fn wrong_usage_is_exit_code_2_and_touches_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_exist_is_exit_code_1_and_one_line_that_names_it() {
     let folder = Folder::of_engine().await;
-    assert_eq!(folder.run(&["client", "list"]).code, 0, "keys and database are there now");
     let id = "01920f6e-0000-7000-8000-000000000000";
     let missing: [(&[&str], &str); 18] = [
         (&["client", "show", "nobody"], "nobody"),
@@ -221,4 +220,29 @@ fn completions_name_the_commands() {
     folder.write("complete.sh", &script);
     let checked = std::process::Command::new("bash").arg("-n").arg(folder.path().join("complete.sh")).status();
     assert!(checked.unwrap().success(), "bash can't read its completions");
+}
+
+#[test]
+fn a_command_in_the_wrong_folder_says_so_and_makes_nothing() {
+    let folder = Folder::new();
+    let id = "01920f6e-0000-7000-8000-000000000000";
+    let commands: [&[&str]; 12] = [
+        &["client", "list"],
+        &["client", "show", "x"],
+        &["client", "rotate-secret", "x"],
+        &["client", "disable", "x"],
+        &["customer", "show", "x"],
+        &["staff", "list"],
+        &["session", "list", "x"],
+        &["device", "revoke", id, "--reason", "x"],
+        &["lockdown", "x", "--reason", "x"],
+        &["lockdown", "--everyone", "--reason", "x"],
+        &["unlock", "x", "--reason", "x"],
+        &["audit", "export"],
+    ];
+    for arguments in commands {
+        let ran = folder.run(arguments);
+        assert!(ran.refusal().contains("there is no database rescind-data/rescind.db"), "{arguments:?}: {ran:?}");
+        assert_eq!(folder.files(), Vec::<String>::new(), "{arguments:?}");
+    }
 }

@@ -92,7 +92,7 @@ async fn the_printed_walk_ends_with_everything_dead() {
     let output = tokio::task::block_in_place(|| bash.output()).expect("bash runs");
     let out = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = out.lines().filter(|line| !line.is_empty()).collect();
-    assert_eq!(lines.len(), 5, "{out}");
+    assert_eq!(lines.len(), 6, "{out}");
     let object = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{out}"));
     assert!(object(lines[0])["access_token"].as_str().is_some_and(|t| t.starts_with("nyb_at_")), "{out}");
     assert_eq!(object(lines[1])["active"], json!(true));
@@ -101,6 +101,7 @@ async fn the_printed_walk_ends_with_everything_dead() {
     assert!(object(lines[2])["devices"].as_i64() >= Some(3), "iPhone, iPad and the browser of the walk: {out}");
     assert_eq!(lines[3], "{\"active\":false}");
     assert_eq!(object(lines[4])["error"], json!("invalid_grant"));
+    assert!(lines[5].starts_with("INC_") && lines[5].ends_with("unlocked CUST_789456123"), "{out}");
 }
 
 #[test]

@@ -71,7 +71,6 @@ async fn a_taken_port_is_named() {
     let folder = Folder::of_engine().await;
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
-    folder.run(&["client", "list"]);
     let ran = folder.start(port, &["serve"]).ended();
     let line = ran.err.lines().last().unwrap_or_default();
     assert!(ran.code == 1 && line.contains("ROCKET_PORT") && line.contains(&port.to_string()), "{ran:?}");
@@ -86,6 +85,12 @@ async fn health_asks_the_configured_server() {
     assert_eq!(folder.run(&["health"]).out, "ready\n");
     server.kill();
     assert_eq!(folder.run(&["health"]).code, 1);
+
+    let everywhere = Folder::new().with("ROCKET_ADDRESS", "0.0.0.0").with("RESCIND_ISSUER", "https://id.bank.example");
+    assert!(everywhere.run(&["health"]).refusal().contains("127.0.0.1:8000"), "asked here, not everywhere");
+    everywhere.write("pem", "");
+    let tls = everywhere.with("ROCKET_TLS", "{certs=\"pem\",key=\"pem\"}");
+    assert!(tls.run(&["health"]).refusal().contains("ROCKET_TLS"), "it speaks no TLS and says so");
 }
 
 /// When the customer's only session was last seen.

@@ -198,7 +198,6 @@ async fn db_make_newer(url: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_a_later_release_is_refused_and_left_as_it_is() {
     let folder = Folder::of_engine().await;
-    assert_eq!(folder.run(&["client", "list"]).code, 0);
     let rows = async || crate::canaries::db_dump(&folder.database_url()).await;
     db_make_newer(&folder.database_url()).await;
     let before = rows().await;

@@ -59,10 +59,12 @@ impl Folder {
         Self { root: temporary(), streams: temporary(), settings: BTreeMap::new(), database: None }
     }
 
-    /// The same, with PostgreSQL and given keys where that is the engine under test.
+    /// The same with an empty database of the engine under test, and given keys where that is PostgreSQL.
     pub async fn of_engine() -> Self {
         if !is_postgres() {
-            return Self::new();
+            let folder = Self::new();
+            assert_eq!(folder.run(&["migrate"]).code, 0);
+            return folder;
         }
         let database = TestDatabase::postgres().await;
         let keys = Self::new().run(&["keys", "generate", "--json"]).json();
