@@ -23,7 +23,7 @@ use crate::secret::text::SecretText;
 use crate::store::clients::KnownClient;
 use crate::store::codes::{self, CodeRecord};
 use crate::store::consents::{self, Given};
-use crate::store::{Conn, StoreError, devices, epochs, logins, sessions};
+use crate::store::{Conn, StoreError, browser_sessions, devices, epochs, logins, sessions};
 
 /// Wrong verifiers after which a code is worthless.
 const MOST_TRIES: i64 = 5;
@@ -64,6 +64,11 @@ pub async fn issue(app: &App, actor: &Actor, allowed: Allowed<'_>) -> Result<Opt
 async fn issue_in(app: &App, tx: &mut Conn, actor: &Actor, allowed: Allowed<'_>) -> Result<Option<Code>, StoreError> {
     let (request, browser) = (allowed.request, allowed.browser);
     if allowed.is_stored && !logins::finish(tx, allowed.login.login_id).await? {
+        return Ok(None);
+    }
+    // Signing out raises no epoch: what was signed in when the request came may be over by now.
+    let signed_in = browser_sessions::find_record(tx, browser.browser_session_id).await?;
+    if signed_in.is_none_or(|record| record.session.ended_at.is_some()) {
         return Ok(None);
     }
     let Some((consent_id, consent_epoch)) = consent(app, tx, actor, allowed).await? else { return Ok(None) };

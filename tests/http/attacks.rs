@@ -8,13 +8,15 @@ use rescind::model::incident::Receipt;
 use rescind::policy::client_rules::NewClient;
 use rescind::policy::redirect::may_register;
 use rescind::secret::text::SecretText;
+use rescind::service::authorize::{Asked, Step, begin};
 use rescind::service::taking_back::Taken;
-use rescind::service::{client, lockdown};
+use rescind::service::{client, lockdown, pages};
+use rescind::web::guard::cookies;
 use serde_json::json;
 
 use crate::support::browser::{Browser, Seen};
 use crate::support::direct::basic;
-use crate::support::flow::{Pair, authorize_path};
+use crate::support::flow::{CHALLENGE, Pair, authorize_path};
 use crate::support::rows::{client_id, why};
 use crate::support::{JOHN, PASSWORD, TestServer, new_client, setup_actor};
 
@@ -262,4 +264,27 @@ async fn every_redirect_uri_that_may_be_registered_is_redirected_to() {
         assert!(seen.location().starts_with(uri), "{uri}: {} {}", seen.status, seen.location());
         assert!(seen.answer("code").is_some(), "{uri}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_came_just_before_signing_out_gets_no_code_after_it() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::new(&server);
+    browser.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await;
+    let cookie = browser.cookies[cookies::SESSION].clone();
+    let before = pages::signed_in(&server.app, Some(&cookie)).await.unwrap().unwrap();
+    let asked = || Asked {
+        client_id: Some("naybitono-mobile".to_owned()),
+        redirect_uri: Some("http://127.0.0.1/callback".to_owned()),
+        response_type: Some("code".to_owned()),
+        challenge: Some(CHALLENGE.to_owned()),
+        challenge_method: Some("S256".to_owned()),
+        ..Asked::default()
+    };
+    let signed_in = begin(&server.app, &setup_actor(), asked(), Some(&before)).await.unwrap();
+    assert!(matches!(signed_in, Step::Redirect(to) if to.contains("code=")));
+
+    pages::sign_out(&server.app, &setup_actor(), &before.session).await.unwrap();
+    let signed_out = begin(&server.app, &setup_actor(), asked(), Some(&before)).await.unwrap();
+    assert!(matches!(signed_out, Step::SignIn(_)), "{signed_out:?}");
 }
