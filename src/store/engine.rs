@@ -1,20 +1,17 @@
 //! The only file that knows two SQL engines. A query is one text with `$1` parameters that runs on both; rows and
 //! parameters are told apart here and nowhere else. Every statement has a deadline: what hangs is an error.
 
-use std::error::Error;
 use std::str::FromStr;
 
 use sqlx::error::BoxDynError;
-use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{Arguments, ConnectOptions, Decode, Postgres, Row as _, Sqlite, Transaction, Type};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
+use sqlx::{Arguments, Decode, Postgres, Row as _, Sqlite, Transaction, Type};
 use uuid::Uuid;
 
-use super::StoreError;
-use super::deadline::{DEADLINE, commit_in_time, in_time, phrase, when_free};
+use super::deadline::{commit_in_time, in_time};
+use super::{StoreError, opening};
 use crate::clock::Timestamp;
 use crate::model::incident::Durability;
 
@@ -122,9 +119,10 @@ impl Db {
     /// Opens `postgres://...` or `sqlite:PATH` (made if missing, with its folder). Connects once, to fail early.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            open_postgres(url).await
+            opening::postgres(url).await.map(Self::Postgres)
         } else if url.starts_with("sqlite:") {
-            open_sqlite(url).await
+            let (writer, reader) = opening::sqlite(url).await?;
+            Ok(Self::Sqlite { writer, reader })
         } else {
             Err(StoreError::Refused("a database is `postgres://...` or `sqlite:PATH`".to_owned()))
         }
@@ -310,53 +308,6 @@ impl Row {
         }
         .map_err(|_| StoreError::Unreadable("(first)"))
     }
-}
-
-async fn open_postgres(url: &str) -> Result<Db, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| StoreError::Refused(phrase(&error)))?
-        .application_name("rescind")
-        .options([("statement_timeout", "3000"), ("lock_timeout", "2000"), ("synchronous_commit", "on")])
-        // A transaction whose client hangs or is cut off silently gives its locks back, so that others can lock down.
-        .options([("idle_in_transaction_session_timeout", "4000")])
-        // Slow statements are told about by what waits for them; sqlx's own line would cost ours.
-        .disable_statement_logging();
-    let pool = PoolOptions::new().max_connections(16).acquire_timeout(DEADLINE).after_connect(|conn, _| {
-        Box::pin(async move {
-            // A primary that became a replica meanwhile would show what was true a while ago.
-            let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
-            if replica { Err(sqlx::Error::Protocol("the server is a replica".to_owned())) } else { Ok(()) }
-        })
-    });
-    let pool = pool.connect_with(options);
-    in_time(pool).await.map(Db::Postgres)
-}
-
-async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
-    let refused = |error: &dyn Error| StoreError::Refused(phrase(error));
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(|error| refused(&error))?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(DEADLINE)
-        .disable_statement_logging();
-    make_private(options.get_filename()).map_err(|error| refused(&error))?;
-    let pool = |most| PoolOptions::<Sqlite>::new().max_connections(most).acquire_timeout(DEADLINE);
-    let writer = when_free(|| pool(1).connect_with(options.clone())).await?;
-    let read_only = options.pragma("query_only", "on");
-    let reader = when_free(|| pool(8).connect_with(read_only.clone())).await?;
-    Ok(Db::Sqlite { writer, reader })
-}
-
-/// A new database file, and a new folder for it, can be read by their owner alone. Those that are there stay as they are.
-fn make_private(path: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(|_| ())
 }
 
 fn pg_arguments(params: &[&dyn Param]) -> Result<PgArguments, StoreError> {

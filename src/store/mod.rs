@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod incidents;
 pub mod logins;
 pub mod migrations;
+mod opening;
 pub mod revoked_tokens;
 pub mod sessions;
 pub mod staff;
