@@ -143,6 +143,12 @@ impl Settings {
         self.issuer.starts_with("https://")
     }
 
+    /// Where the server listens: address, port, and whether it speaks TLS itself.
+    pub fn listens(&self) -> Result<(IpAddr, u16, bool), ConfigError> {
+        let config: rocket::Config = self.rocket.extract().map_err(|error| ConfigError(error.to_string()))?;
+        Ok((config.address, config.port, config.tls_enabled()))
+    }
+
     /// Whether an address is a configured proxy.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
