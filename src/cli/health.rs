@@ -35,11 +35,12 @@ pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
 
 /// The configured server, on loopback if it listens everywhere.
 fn configured() -> Result<String, Failure> {
-    let config: rocket::Config = Settings::load()?.rocket.extract().map_err(Failure::new)?;
-    if config.tls_enabled() {
+    let rocket = Settings::load()?.rocket;
+    if rocket.find_value("tls").is_ok_and(|tls| tls.as_dict().is_some()) {
         return Err(Failure::new("ROCKET_TLS is set: ask https://<issuer>/health/ready with a client that speaks TLS"));
     }
-    let (address, port) = (config.address, config.port);
+    let address: IpAddr = rocket.extract_inner("address").map_err(Failure::new)?;
+    let port: u16 = rocket.extract_inner("port").map_err(Failure::new)?;
     let loopback = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
     Ok(SocketAddr::new(if address.is_unspecified() { loopback } else { address }, port).to_string())
 }
