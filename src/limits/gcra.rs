@@ -169,7 +169,7 @@ mod tests {
         let rule = Rule::SignInPerAddress;
         taken(&limits, rule, "a", now());
         for _ in 0..1_000 {
-            assert_eq!(limits.take(rule, "a", now()), Err(Wait(Duration::from_millis(1_000))));
+            assert_eq!(limits.take(rule, "a", now()), Err(Wait(Duration::from_secs(1))));
         }
         assert_eq!(limits.take(rule, "a", now() + TimeDelta::milliseconds(999)), Err(Wait(Duration::from_millis(1))));
         assert_eq!(limits.take(rule, "a", now() + TimeDelta::milliseconds(1_000)), Ok(()));
