@@ -55,7 +55,7 @@ const CRATES: [(&[&str], &[&str]); 3] = [
 /// What tells two SQL engines apart, and the only files that may.
 const ENGINE_WORDS: [&str; 8] =
     ["Db::Postgres", "Db::Sqlite", "PgRead", "PgWrite", "LiteRead", "LiteWrite", "Row::Pg", "Row::Lite"];
-const ENGINE_FILES: [&str; 2] = ["src/store/engine.rs", "src/store/migrations.rs"];
+const ENGINE_FILES: [&str; 3] = ["src/store/engine.rs", "src/store/migrations.rs", "src/store/opening.rs"];
 
 /// Audiences of `web`: none knows another.
 const AUDIENCES: [&str; 6] = ["oauth", "pages", "console", "resource", "api", "ops"];

@@ -1,5 +1,6 @@
 //! `rescind customer`.
 
+use std::fmt::Write as _;
 use std::io::BufRead;
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ use crate::model::ids::CustomerId;
 use crate::policy::phone;
 use crate::secret::password::looks_like_hash;
 use crate::service::customer::{self, Entered, NewCustomer};
-use crate::service::sessions;
+use crate::service::{search, sessions};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,12 @@ pub enum Command {
     Show {
         /// Their id
         id: CustomerId,
+    },
+    /// Find customers by id, e-mail, telephone number in any spelling, or the beginning of a name
+    #[command(after_help = "Example: rescind customer find \"0712 345 678\"")]
+    Find {
+        /// What they say
+        words: String,
     },
     /// Change contact details; what is not given stays
     #[command(after_help = "Example: rescind customer update CUST_1 --phone +254712345679")]
@@ -114,6 +121,7 @@ pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(new) => create(out, new).await,
         Command::Show { id } => show(out, &id).await,
+        Command::Find { words } => find(out, &words).await,
         Command::Update(changes) => update(out, changes).await,
         Command::Password { id } => {
             let app = open::app().await?;
@@ -144,15 +152,33 @@ async fn show(out: Output, id: &CustomerId) -> Result<(), Failure> {
     let app = open::app().await?;
     let found = sessions::customer(&app, &open::actor(), id).await?;
     let view = found.ok_or_else(|| Failure::new(format!("there is no customer {id}")))?;
-    let customer = &view.customer;
-    let text = format!(
-        "{id}  {}\nemail: {}\nphone: {}\nrestriction: {}",
+    let changes = search::contact_changes(&app, id).await?;
+    let mut text = format!("{}\nrestriction: {}", line(&view.customer), view.level.as_str());
+    for change in &changes {
+        let value = change.new_value.as_deref().unwrap_or("-");
+        let _ =
+            write!(text, "\n{}: {} is {value} since then, by {}", change.changed_at, change.field, change.changed_by);
+    }
+    let mut object = json!(view);
+    object["contact_changes"] = json!(changes);
+    out.say(&object, &text)
+}
+
+async fn find(out: Output, words: &str) -> Result<(), Failure> {
+    let app = open::app().await?;
+    let found = search::find(&app, &open::actor(), words).await?;
+    let lines: Vec<String> = found.iter().map(line).collect();
+    out.say(&json!({ "items": found, "next_cursor": null }), &lines.join("\n"))
+}
+
+fn line(customer: &Customer) -> String {
+    format!(
+        "{}  {}  email: {}  phone: {}",
+        customer.customer_id,
         customer.name.as_str(),
         customer.email.as_ref().map_or("-", Email::as_str),
         customer.phone.as_ref().map_or("-", Phone::as_str),
-        view.level.as_str(),
-    );
-    out.say(&json!(view), &text)
+    )
 }
 
 async fn update(out: Output, changes: Changes) -> Result<(), Failure> {

@@ -66,15 +66,14 @@ async fn begin_anew(folder: &Path, settings: &Settings) -> Result<(), Failure> {
     }
     let db = Db::open(settings.database_url.expose()).await?;
     let marked = async { facts::find(&mut db.read().await?, facts::DEMO).await }.await;
+    // A demo that is running keeps its data; the lock is given back with the folder.
+    let _alone = serve::only_server(&db)?;
     db.close().await;
     if !matches!(marked, Ok(Some(_))) {
         return Err(Failure::new(format!(
             "{} holds something other than a demo: choose another --data",
             data.display()
         )));
-    }
-    if std::net::TcpListener::bind(("127.0.0.1", settings.rocket.extract_inner::<u16>("port").unwrap_or(0))).is_err() {
-        return Err(Failure::new("the port is taken: is a demo running already? Choose another --port"));
     }
     Ok(std::fs::remove_dir_all(&data)?)
 }

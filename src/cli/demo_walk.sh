@@ -15,4 +15,4 @@ curl -s -H "Authorization: Bearer $DESK" -H 'Content-Type: application/json' $U/
 curl -s -u accounts-api:@API_SECRET@ $U/oauth/introspect -d token=$AT; echo
 curl -s $U/oauth/token -d grant_type=refresh_token -d client_id=naybitono-mobile -d refresh_token=$RT; echo
 # 6. John's identity was checked in a branch: unlock him (from this folder), and the walk can begin again
-RESCIND_DATABASE_URL=@DATABASE@ RESCIND_KEYS_FOLDER=@KEYS@ @RESCIND@ unlock CUST_789456123 --reason "identity checked in a branch"
+RESCIND_DATABASE_URL='@DATABASE@' RESCIND_KEYS_FOLDER='@KEYS@' '@RESCIND@' unlock CUST_789456123 --reason "identity checked in a branch"

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::Failure;
 use super::output::Output;
+use super::{Failure, open};
 use crate::config::{Settings, replace_private};
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
 
@@ -45,6 +45,7 @@ pub fn run(out: Output, command: Command) -> Result<(), Failure> {
 /// An embedded server's key file is replaced; otherwise the new ring is printed for the operator to set.
 fn rotate(out: Output) -> Result<(), Failure> {
     let settings = Settings::load()?;
+    open::must_exist(&settings)?;
     let keys = settings.keys()?;
     let ring = keys.ring.rotated().map_err(Failure::new)?;
     let path = settings.keys_folder.join("secret_key");

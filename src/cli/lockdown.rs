@@ -1,12 +1,12 @@
 //! `rescind lockdown` and `rescind unlock`: works beside a running server, whose next check says no.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::output::Output;
 use super::{Failure, input, open};
 use crate::model::ids::{ClientId, CustomerId};
-use crate::model::incident::{Durability, Receipt};
+use crate::model::incident::{Durability, Receipt, note};
 use crate::service::lockdown::{self, Why};
 use crate::service::taking_back::Taken;
 use crate::service::unlock::{self, Request, Unlocked};
@@ -46,7 +46,8 @@ pub struct UnlockOptions {
 
 /// Takes back.
 pub async fn lock(out: Output, options: LockdownOptions) -> Result<(), Failure> {
-    let why = Why { reason: input::reason(&options.reason)?, note: options.note, key: None };
+    let why =
+        Why { reason: input::reason(&options.reason)?, note: note(options.note).map_err(Failure::new)?, key: None };
     let app = open::app().await?;
     let actor = open::actor();
     let (taken, name) = match (options.customer, options.client) {
@@ -62,7 +63,13 @@ pub async fn unlock(out: Output, options: UnlockOptions) -> Result<(), Failure> 
     let reason = input::reason(&options.reason)?;
     let app = open::app().await?;
     let customer = options.customer;
-    let request = Request { customer: customer.clone(), reason, note: options.note, approved_by: None };
+    let request = Request {
+        customer: customer.clone(),
+        reason,
+        note: note(options.note).map_err(Failure::new)?,
+        approved_by: None,
+        key: None,
+    };
     match unlock::unlock(&app, &open::actor(), &request).await? {
         Unlocked::Done(incident) => {
             let object = json!({ "incident_id": incident, "status": "unlocked" });
@@ -70,7 +77,7 @@ pub async fn unlock(out: Output, options: UnlockOptions) -> Result<(), Failure> 
         }
         Unlocked::NotFound => Err(Failure::new(format!("there is no customer {customer}"))),
         Unlocked::NotLocked => Err(Failure::new(format!("{customer} is not locked"))),
-        Unlocked::NotApproved => Err(Failure::new("not approved")),
+        Unlocked::KeyReused | Unlocked::NotApproved => Err(Failure::new("not approved")),
     }
 }
 
@@ -79,32 +86,32 @@ pub fn receipt(out: Output, taken: Taken, name: &str) -> Result<(), Failure> {
     match taken {
         Taken::NotFound => Err(Failure::new(format!("there is no {name}"))),
         Taken::KeyReused => Err(Failure::new("the idempotency key was used for another request")),
-        Taken::Receipt(Receipt::Unconfirmed { incident, .. }) => {
-            Err(Failure::new(format!("{incident}: UNCONFIRMED: tokens may still be alive; repeat the command")))
-        }
-        Taken::Receipt(confirmed) => {
-            let (object, text) = words(&confirmed);
-            out.say(&object, &text)
+        Taken::Receipt(receipt) => {
+            let text = words(&receipt);
+            if matches!(receipt, Receipt::Confirmed { .. }) {
+                return out.say(&receipt.json(), &text);
+            }
+            if out.is_json() {
+                out.say(&receipt.json(), "")?;
+            }
+            Err(Failure::new(text))
         }
     }
 }
 
-fn words(receipt: &Receipt) -> (Value, String) {
+fn words(receipt: &Receipt) -> String {
     match receipt {
-        Receipt::Confirmed { incident, durable, sessions_ended, devices, nodes, confirmed_in_ms } => {
-            let object = json!({
-                "incident_id": incident, "status": "confirmed", "committed": true, "durable": durable,
-                "sessions_ended": sessions_ended, "devices": devices, "nodes": nodes, "confirmed_in_ms": confirmed_in_ms,
-            });
+        Receipt::Confirmed { incident, durable, sessions_ended, devices, confirmed_in_ms, .. } => {
             let safe = match durable {
                 Durability::Local => "on this database's disk",
                 Durability::Standby => "on the standby too",
             };
-            let text = format!(
+            format!(
                 "{incident}: CONFIRMED in {confirmed_in_ms} ms, safe {safe}. Sessions ended: {sessions_ended}, on devices: {devices}."
-            );
-            (object, text)
+            )
         }
-        Receipt::Unconfirmed { incident, .. } => (json!({ "incident_id": incident }), incident.to_string()),
+        Receipt::Unconfirmed { incident, .. } => {
+            format!("{incident}: UNCONFIRMED: tokens may still be alive; repeat the command")
+        }
     }
 }

@@ -14,13 +14,19 @@ use crate::store::{Db, migrations};
 /// The app, for a command in a shell. There must be a database: a command in the wrong folder finds out.
 pub async fn app() -> Result<App, Failure> {
     let settings = Settings::load()?;
+    must_exist(&settings)?;
+    open(settings).await
+}
+
+/// Refuses an embedded database that is not there: most likely this is the wrong folder.
+pub fn must_exist(settings: &Settings) -> Result<(), Failure> {
     if let Some(missing) = settings.embedded_file().filter(|file| !file.exists()) {
         return Err(Failure::new(format!(
             "RESCIND_DATABASE_URL: there is no database {}: are you in the right folder?",
             missing.display()
         )));
     }
-    open(settings).await
+    Ok(())
 }
 
 /// The same for commands that enter something first: an embedded database is made.

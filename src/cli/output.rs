@@ -29,6 +29,12 @@ impl Output {
         }
         Ok(out.flush()?)
     }
+
+    /// Whether JSON was asked for.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        self.json
+    }
 }
 
 /// Stored text can't move a terminal's cursor or colour: control characters are left out.

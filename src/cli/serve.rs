@@ -79,7 +79,7 @@ fn reason(error: &rocket::Error, settings: &Settings) -> String {
 }
 
 /// One serving process per embedded database.
-fn only_server(db: &Db) -> Result<Option<File>, Failure> {
+pub fn only_server(db: &Db) -> Result<Option<File>, Failure> {
     let Some(path) = engine::file_beside(db, "serve.lock") else { return Ok(None) };
     let file = File::create(&path)?;
     match file.try_lock() {

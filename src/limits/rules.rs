@@ -33,8 +33,8 @@ pub enum Rule {
     GarbageTokensPerCaller,
     /// The same, until operators are told: the fiftieth in a minute is an alarm (INT-13).
     GarbageAlarmPerCaller,
-    /// Audit rows that tell operators so, about one caller.
-    GuessingToldPerCaller,
+    /// Audit rows that tell of one limit and one key.
+    ToldPerKey,
     /// Reads of the machine API, by one client.
     MachineReadPerClient,
     /// Revocations, by one client.
@@ -52,7 +52,7 @@ impl Rule {
         Self::FailedClientAuthPerClient,
         Self::GarbageTokensPerCaller,
         Self::GarbageAlarmPerCaller,
-        Self::GuessingToldPerCaller,
+        Self::ToldPerKey,
         Self::MachineReadPerClient,
         Self::RevokePerClient,
     ];
@@ -69,7 +69,7 @@ impl Rule {
             Self::FailedClientAuthPerClient => "failed_client_authentication_per_client",
             Self::GarbageTokensPerCaller => "garbage_tokens_per_caller",
             Self::GarbageAlarmPerCaller => "garbage_alarm_per_caller",
-            Self::GuessingToldPerCaller => "guessing_told_per_caller",
+            Self::ToldPerKey => "told_per_key",
             Self::MachineReadPerClient => "machine_read_per_client",
             Self::RevokePerClient => "revoke_per_client",
         }
@@ -87,7 +87,7 @@ impl Rule {
             Self::FailedClientAuthPerClient | Self::MachineReadPerClient => 600,
             Self::GarbageTokensPerCaller => 1_000,
             Self::GarbageAlarmPerCaller => 49,
-            Self::GuessingToldPerCaller => 1,
+            Self::ToldPerKey => 1,
         }
     }
 

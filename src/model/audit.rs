@@ -55,6 +55,8 @@ pub enum Action {
     ClientWrite,
     /// A member of staff was entered or changed.
     StaffWrite,
+    /// A limit was hit.
+    RateLimit,
     /// Many tokens that do not unseal came from one caller.
     TokenGuessing,
     /// One PKCE challenge came in many requests.
@@ -89,6 +91,7 @@ impl Action {
             Self::CustomerWrite => "customer_write",
             Self::ClientWrite => "client_write",
             Self::StaffWrite => "staff_write",
+            Self::RateLimit => "rate_limit",
             Self::TokenGuessing => "token_guessing",
             Self::ChallengeReuse => "challenge_reuse",
         }

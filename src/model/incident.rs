@@ -149,4 +149,43 @@ impl Receipt {
             Self::Unconfirmed { .. } => self,
         }
     }
+
+    /// The receipt as machines read it: `confirmed` with what was proven, or `unconfirmed` and whether it was stored.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Confirmed { incident, durable, sessions_ended, devices, nodes, confirmed_in_ms } => {
+                serde_json::json!({
+                    "incident_id": incident,
+                    "status": "confirmed",
+                    "committed": true,
+                    "durable": durable,
+                    "sessions_ended": sessions_ended,
+                    "devices": devices,
+                    "nodes": nodes,
+                    "confirmed_in_ms": confirmed_in_ms,
+                })
+            }
+            Self::Unconfirmed { incident, committed } => {
+                let committed = if *committed { serde_json::json!(true) } else { serde_json::json!("unknown") };
+                serde_json::json!({ "incident_id": incident, "status": "unconfirmed", "committed": committed })
+            }
+        }
+    }
 }
+
+/// Most characters of a note.
+const NOTE: usize = 2_000;
+
+/// Free words about an incident: nothing but white space is none; too many characters are an error.
+pub fn note(words: Option<String>) -> Result<Option<String>, NoteTooLong> {
+    match words.filter(|text| !text.trim().is_empty()) {
+        Some(text) if text.chars().count() > NOTE => Err(NoteTooLong),
+        kept => Ok(kept),
+    }
+}
+
+/// A note is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a note is at most 2000 characters")]
+pub struct NoteTooLong;

@@ -1,8 +1,8 @@
 //! Proving a client at the direct endpoints (OAuth 2.1 §2.4). Unknown client, wrong secret, wrong method and disabled
 //! client are one answer, after the same work.
 
-use super::Fault;
 use super::audit::{Told, record_alone};
+use super::{Fault, allowance};
 use crate::app::App;
 use crate::limits::{Rule, Wait, address_key};
 use crate::model::actor::Actor;
@@ -69,16 +69,17 @@ fn may_enter(known: &KnownClient, sent: &Credentials) -> bool {
 
 /// A name is recorded only if it is a client's: anything else may be a secret in the wrong field.
 async fn refuse(app: &App, actor: &Actor, id: &str, is_client: bool) -> Result<Proof, Fault> {
-    let now = app.clock.now();
     let from = actor.address.map(address_key).unwrap_or_default();
-    let allowed = app
-        .limits
-        .take(Rule::FailedClientAuthPerAddress, &from, now)
-        .and_then(|()| app.limits.take(Rule::FailedClientAuthPerClient, id, now));
-    if let Err(wait) = allowed {
+    let claimed = if is_client { id } else { "unknown" };
+    if let Err(wait) = allowance::take(app, actor, Rule::FailedClientAuthPerAddress, &from).await {
         return Ok(Proof::TooMany(wait));
     }
-    let claimed = if is_client { id } else { "unknown" };
+    if let Err(wait) = app.limits.take(Rule::FailedClientAuthPerClient, id, app.clock.now()) {
+        let rule = Rule::FailedClientAuthPerClient.name();
+        allowance::tell(app, actor, rule, claimed, Told::refused(Action::RateLimit, "limit", rule).because(claimed))
+            .await;
+        return Ok(Proof::TooMany(wait));
+    }
     record_alone(app, actor, Told::refused(Action::ClientAuthentication, "client", claimed)).await?;
     Ok(Proof::Refused)
 }

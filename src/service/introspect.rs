@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::Fault;
-use super::audit::{Told as Row, record_alone};
+use super::audit::Told as Row;
+use super::{Fault, allowance};
 use crate::activity::Seen;
 use crate::app::App;
 use crate::clock::{Timestamp, unix_seconds};
@@ -61,7 +61,7 @@ pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Re
         return Ok(Answer::Forbidden);
     }
     let Some((kind, reference)) = app.secrets.sealer.open_any(token) else {
-        return not_a_token(app, actor, caller).await;
+        return Ok(not_a_token(app, actor, caller).await);
     };
     let is_refresh = match kind {
         Kind::Access => false,
@@ -152,17 +152,17 @@ fn restrictions(level: Level) -> Vec<&'static str> {
 }
 
 /// A text that does not unseal cost no look-up; many of them are guessing, which is told once a minute.
-async fn not_a_token(app: &App, actor: &Actor, caller: &Client) -> Result<Answer, Fault> {
+async fn not_a_token(app: &App, actor: &Actor, caller: &Client) -> Answer {
     let now = app.clock.now();
     let id = caller.client_id.as_str();
     let guesses = app.limits.take(Rule::GarbageAlarmPerCaller, id, now).is_err();
-    if guesses && app.limits.take(Rule::GuessingToldPerCaller, id, now).is_ok() {
-        let actor = actor.as_who(Who::Client(caller.client_id.clone()));
+    let actor = &actor.as_who(Who::Client(caller.client_id.clone()));
+    if guesses {
         let row = Row::alarm(Action::TokenGuessing, "client", id).because("many texts that are not tokens");
-        record_alone(app, &actor, row).await?;
+        allowance::tell(app, actor, "token_guessing", id, row).await;
     }
-    Ok(match app.limits.take(Rule::GarbageTokensPerCaller, id, now) {
+    match allowance::take(app, actor, Rule::GarbageTokensPerCaller, id).await {
         Ok(()) => Answer::Inactive,
         Err(wait) => Answer::TooMany(wait),
-    })
+    }
 }

@@ -4,8 +4,8 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::Fault;
 use super::audit::{Told, record, record_alone};
+use super::{Fault, allowance};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::limits::{Rule, Wait, address_key};
@@ -72,12 +72,14 @@ pub struct Welcome {
 /// Signs in.
 pub async fn sign_in(app: &App, actor: &Actor, form: SignIn) -> Result<LoginOutcome, Fault> {
     let from = actor.address.map(address_key).unwrap_or_default();
-    if let Err(wait) = app.limits.take(Rule::SignInPerAddress, &from, app.clock.now()) {
+    if let Err(wait) = allowance::take(app, actor, Rule::SignInPerAddress, &from).await {
         return Ok(LoginOutcome::Wait(wait));
     }
     let found = customers::find_for_sign_in(&mut app.db.read().await?, &named(app, &form), &place(&form)).await?;
     let key = counter(app, &form, found.as_ref());
     if let Some(wait) = count_try(app, &key, found.as_ref()).await? {
+        let told = refused_sign_in(found.as_ref(), "too many tries");
+        allowance::tell(app, actor, "sign_in", &data_encoding::HEXLOWER.encode(&key), told).await;
         return Ok(LoginOutcome::Wait(wait));
     }
     let stored = found.as_ref().and_then(|read| read.password_hash.as_deref());
@@ -153,15 +155,20 @@ async fn count_try(app: &App, key: &[u8; 32], found: Option<&SignInRead>) -> Res
 }
 
 async fn refuse(app: &App, actor: &Actor, found: Option<&SignInRead>) -> Result<LoginOutcome, Fault> {
-    let told = match found {
+    let why = if found.is_some() { "wrong password" } else { "unknown name" };
+    record_alone(app, actor, refused_sign_in(found, why)).await?;
+    Ok(LoginOutcome::Refused)
+}
+
+/// The audit row of a sign-in that was refused.
+fn refused_sign_in(found: Option<&SignInRead>, why: &str) -> Told {
+    match found {
         Some(read) => {
             let id = &read.customer.customer_id;
-            Told::refused(Action::SignIn, "customer", id).of(id).because("wrong password")
+            Told::refused(Action::SignIn, "customer", id).of(id).because(why)
         }
-        None => Told::refused(Action::SignIn, "customer", "unknown").because("unknown name"),
-    };
-    record_alone(app, actor, told).await?;
-    Ok(LoginOutcome::Refused)
+        None => Told::refused(Action::SignIn, "customer", "unknown").because(why),
+    }
 }
 
 /// The password was right. Locked and disabled customers read that they are; others get in.

@@ -1,6 +1,7 @@
 //! WHAT HAPPENS: one verb, one function, one transaction. Expected results are values; only what went wrong with the
 //! store, the hash pool or the keys is a [`Fault`].
 
+pub mod allowance;
 pub mod audit;
 pub mod authorize;
 pub mod bearer;
@@ -17,6 +18,7 @@ pub mod new_password;
 pub mod pages;
 pub mod refresh;
 pub mod revoke;
+pub mod search;
 pub mod sessions;
 pub mod staff;
 pub mod taking_back;

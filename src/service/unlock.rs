@@ -5,11 +5,14 @@ use super::audit::{Told, record};
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
+use crate::model::epoch::Level;
 use crate::model::ids::{CustomerId, IncidentId, StaffId};
 use crate::model::incident::Reason;
 use crate::policy::roles::{Deed, may};
+use crate::secret::client_secret;
+use crate::store::idempotency::Used;
 use crate::store::incidents::Closing;
-use crate::store::{Conn, StoreError, customers, epochs, incidents, staff};
+use crate::store::{Conn, StoreError, customers, epochs, idempotency, incidents, staff};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Request {
     pub note: Option<String>,
     /// The member of staff who approved; a machine must name one.
     pub approved_by: Option<StaffId>,
+    /// Idempotency key.
+    pub key: Option<String>,
 }
 
 /// What came of it.
@@ -33,6 +38,8 @@ pub enum Unlocked {
     NotFound,
     /// They are not locked.
     NotLocked,
+    /// The idempotency key was used for something else.
+    KeyReused,
     /// The approver is unknown, disabled, or may not unlock.
     NotApproved,
 }
@@ -46,13 +53,19 @@ pub async fn unlock(app: &App, actor: &Actor, request: &Request) -> Result<Unloc
     if !is_approved(&mut tx, request, &actor.who).await? {
         return Ok(Unlocked::NotApproved);
     }
+    let tag = actor.who.tag();
+    if let Some(used) = used_key(&mut tx, &tag, request).await? {
+        // A lockdown that came since is not lifted by an old key, nor said to be.
+        let locked = epochs::level(&mut tx, request.customer.as_str()).await? == Some(Level::Full);
+        let same = used.digest == digest(request) && !locked;
+        return Ok(if same { Unlocked::Done(used.incident_id) } else { Unlocked::KeyReused });
+    }
     if !epochs::unlock(&mut tx, request.customer.as_str()).await? {
         return Ok(Unlocked::NotLocked);
     }
     let Some(incident) = incidents::find_open(&mut tx, &request.customer).await? else {
         return Ok(Unlocked::NotLocked);
     };
-    let tag = actor.who.tag();
     let closing = Closing {
         by: &tag,
         reason: request.reason.as_str(),
@@ -62,8 +75,27 @@ pub async fn unlock(app: &App, actor: &Actor, request: &Request) -> Result<Unloc
     };
     incidents::close(&mut tx, &incident.incident_id, &closing).await?;
     record(app, &mut tx, actor, told(actor, request, &incident.incident_id)).await?;
+    if let Some(key) = &request.key {
+        let used = Used { digest: digest(request), incident_id: incident.incident_id.clone() };
+        idempotency::insert(&mut tx, (&tag, key), &used, closing.at).await?;
+    }
     tx.commit().await?;
     Ok(Unlocked::Done(incident.incident_id))
+}
+
+async fn used_key(tx: &mut Conn, caller: &str, request: &Request) -> Result<Option<Used>, StoreError> {
+    match &request.key {
+        Some(key) => idempotency::find(tx, caller, key).await,
+        None => Ok(None),
+    }
+}
+
+/// What a key stands for: everything that was asked.
+fn digest(request: &Request) -> Vec<u8> {
+    let approved_by = request.approved_by.as_ref().map_or("", StaffId::as_str);
+    let note = request.note.as_deref().unwrap_or_default();
+    let parts = ["unlock", request.customer.as_str(), request.reason.as_str(), note, approved_by];
+    client_secret::digest(&parts.join("\0")).to_vec()
 }
 
 async fn is_approved(tx: &mut Conn, request: &Request, who: &Who) -> Result<bool, StoreError> {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::str::FromStr;
 
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite};
 
@@ -13,8 +13,10 @@ use super::deadline::{DEADLINE, in_time, phrase, when_free};
 
 /// One primary. Every connection is refused that leads to a replica.
 pub(super) async fn postgres(url: &str) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| StoreError::Refused(phrase(&error)))?
+    let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Refused(phrase(&error)))?;
+    let ssl_mode = ssl_mode(&options, url);
+    let options = options
+        .ssl_mode(ssl_mode)
         .application_name("rescind")
         .options([("statement_timeout", "3000"), ("lock_timeout", "2000"), ("synchronous_commit", "on")])
         // A transaction whose client hangs or is cut off silently gives its locks back, so that others can lock down.
@@ -30,6 +32,26 @@ pub(super) async fn postgres(url: &str) -> Result<PgPool, StoreError> {
     });
     let pool = pool.connect_with(options);
     in_time(pool).await
+}
+
+/// How a connection is proven: over a network by the server's certificate and name, unless the URL says otherwise.
+fn ssl_mode(options: &PgConnectOptions, url: &str) -> PgSslMode {
+    let parsed = url::Url::parse(url).ok();
+    let pairs = parsed.as_ref().map(url::Url::query_pairs).into_iter().flatten();
+    let said = pairs.filter(|(name, _)| ["sslmode", "ssl-mode"].contains(&name.as_ref())).last();
+    let host = options.get_host();
+    let is_loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let is_local = is_loopback || options.get_socket().is_some() || host.starts_with('/');
+    match said.and_then(|(_, mode)| mode.parse::<PgSslMode>().ok()) {
+        Some(mode) => {
+            if !is_local && !matches!(mode, PgSslMode::VerifyFull) {
+                tracing::warn!(?mode, "RESCIND_DATABASE_URL does not prove the server's name: use sslmode=verify-full");
+            }
+            mode
+        }
+        None if is_local => PgSslMode::Prefer,
+        None => PgSslMode::VerifyFull,
+    }
 }
 
 /// One file, made if it is missing: a pool of one that writes, and one that only reads.
@@ -58,4 +80,53 @@ fn make_private(path: &std::path::Path) -> std::io::Result<()> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_03_over_a_network_the_server_is_proven_unless_the_url_says_otherwise() {
+        for (url, expected) in [
+            ("postgres://u:p@db.bank.example/rescind", "VerifyFull"),
+            ("postgres://u:p@10.0.0.7:5433/rescind?application_name=x", "VerifyFull"),
+            ("postgres://u:p@db.bank.example/rescind?sslmode=verify-full&sslrootcert=/ca.pem", "VerifyFull"),
+            ("postgres://u:p@db.bank.example/rescind?sslmode=require", "Require"),
+            ("postgres://u:p@db.bank.example/rescind?sslmode=disable", "Disable"),
+            ("postgres:///rescind?host=db.bank.example", "VerifyFull"),
+            ("postgres://u@127.0.0.1/rescind", "Prefer"),
+            ("postgres://u@localhost:5433/rescind", "Prefer"),
+            ("postgres://u@[::1]/rescind", "Prefer"),
+            ("postgres://u@%2Fvar%2Frun%2Fpostgresql/rescind", "Prefer"),
+            ("postgres://u@localhost/rescind?sslmode=verify-full", "VerifyFull"),
+        ] {
+            let options = PgConnectOptions::from_str(url).unwrap();
+            assert_eq!(format!("{:?}", ssl_mode(&options, url)), expected, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn sec_03_a_server_that_cannot_prove_itself_is_not_spoken_to() {
+        // Speaks PostgreSQL as far as refusing TLS: `N`.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = tokio::spawn(async move {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let mut sent_more = false;
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut hello = [0; 8];
+                if stream.read_exact(&mut hello).await.is_ok() && stream.write_all(b"N").await.is_ok() {
+                    sent_more |= stream.read(&mut [0; 64]).await.is_ok_and(|n| n > 0);
+                }
+                if sent_more {
+                    break;
+                }
+            }
+        });
+        let url = format!("postgres://u:p@127.0.0.1:{port}/rescind?sslmode=verify-full");
+        assert!(postgres(&url).await.is_err());
+        assert!(!heard.is_finished(), "neither name nor password was sent in the clear");
+        heard.abort();
+    }
 }

@@ -70,7 +70,7 @@ impl Fairing for Envelope {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        security_headers(request, response);
+        security_headers(response);
         let arrival = Arrival::of(request);
         response.set_header(Header::new("X-Request-Id", arrival.id.clone()));
         log_line(request, arrival, response.status());
@@ -155,7 +155,7 @@ pub fn routes() -> Vec<Route> {
     routes![plain, to_https, host]
 }
 
-fn security_headers(request: &Request<'_>, response: &mut Response<'_>) {
+fn security_headers(response: &mut Response<'_>) {
     let always = [
         ("X-Content-Type-Options", "nosniff"),
         ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
@@ -184,7 +184,6 @@ fn security_headers(request: &Request<'_>, response: &mut Response<'_>) {
     if let Some(text) = text {
         response.set_header(Header::new("Content-Type", format!("{text}; charset=utf-8")));
     }
-    let _ = request;
 }
 
 /// One line per request. The path without its query: what callers put there is not ours to keep.

@@ -18,6 +18,7 @@ const COMMANDS: [&str; 32] = [
     "client enable",
     "customer create",
     "customer show",
+    "customer find",
     "customer update",
     "customer password",
     "customer disable",

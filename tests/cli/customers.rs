@@ -190,3 +190,29 @@ async fn contact_details_change_one_by_one() {
     assert!(shown.contains("email: -") && shown.contains("phone: +254712345678"), "{shown}");
     assert!(change(&["--phone", "call me"]).refusal().contains("telephone"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_is_found_by_what_they_say_and_changed_details_keep_their_times() {
+    let folder = Folder::of_engine().await;
+    let john = json!({ "id": "CUST_1", "name": "John Doe", "email": "John@example.com", "phone": "+254712345678" });
+    let jane = json!({ "id": "CUST_2", "name": "Jane Doe" });
+    assert_eq!(import(&folder, &[john.to_string(), jane.to_string()]).json()["imported"], 2);
+    let found = |words: &str| {
+        let items = folder.run(&["customer", "find", words, "--json"]).json()["items"].clone();
+        let ids = items.as_array().unwrap().iter().map(|one| one["customer_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    for words in ["CUST_1", "john@EXAMPLE.com", "+254 712 345-678", "  JOHN  d", "john"] {
+        assert_eq!(found(words), ["CUST_1"], "{words}");
+    }
+    assert_eq!(found("j"), ["CUST_2", "CUST_1"], "by name");
+    assert_eq!(found("doe"), [] as [&str; 0], "a name is found by its beginning");
+
+    assert_eq!(folder.run(&["customer", "update", "CUST_1", "--phone", "+254710000001"]).code, 0);
+    let shown = folder.run(&["customer", "show", "CUST_1", "--json"]).json();
+    let last = &shown["contact_changes"][0];
+    assert_eq!((&last["field"], &last["old_value"]), (&json!("phone"), &json!("+254712345678")), "{shown}");
+    assert_eq!(last["new_value"], "+254710000001");
+    assert!(last["changed_by"].as_str().unwrap().starts_with("shell:") && last["changed_at"].is_string());
+    assert_eq!(found("+254710000001"), ["CUST_1"]);
+}

@@ -150,7 +150,7 @@ async fn rat_01_every_rule_lets_the_last_one_through_and_stops_the_next() {
         (Rule::RevokePerClient, Call::Lock("fraud-desk"), "fraud-desk", None),
     ];
     // Two rules stop nobody: they say when operators are told (INT-13).
-    let quiet = [Rule::GarbageAlarmPerCaller, Rule::GuessingToldPerCaller];
+    let quiet = [Rule::GarbageAlarmPerCaller, Rule::ToldPerKey];
     for rule in Rule::ALL.into_iter().filter(|rule| !quiet.contains(rule)) {
         assert!(cases.iter().any(|case| case.0 == rule), "{rule:?} is not tested");
     }
@@ -253,4 +253,21 @@ async fn rat_03_checks_and_lockdowns_of_good_callers_are_not_starved_by_floods()
     assert_eq!(server.post("/oauth/revoke", None, &revoke).await.status, StatusCode::OK);
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("code_verifier", VERIFIER)];
     assert_eq!(server.token("naybitono-mobile", &refresh).await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aud_01_a_limit_that_was_hit_is_written_down_once_a_minute() {
+    let server = server().await;
+    let rows = async || server.audit("rate_limit").await;
+    let call = Call::Login;
+    let callers = Callers::of(&server);
+    let key = address_key(HERE.parse().unwrap());
+    while server.app.limits.take(Rule::SignInPerAddress, &key, server.app.clock.now()).is_ok() {}
+    for _ in 0..3 {
+        assert_eq!(callers.make(call, HERE).await.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    let told = rows().await;
+    assert_eq!(told.len(), 1, "a flood of requests is no flood of rows: {told:?}");
+    assert_eq!((&told[0]["outcome"], &told[0]["target_kind"]), (&json!("refused"), &json!("limit")));
+    assert_eq!((&told[0]["target_id"], &told[0]["reason"]), (&json!("sign_in_per_address"), &json!(HERE)));
 }

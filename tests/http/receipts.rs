@@ -228,3 +228,23 @@ async fn lck_06_a_machine_unlocks_with_its_own_scope_and_an_approver_who_may() {
     let none = server.api("POST", "/api/v1/customers/CUST_NONE/unlock", &branch, body("the-supervisor")).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lck_03_a_key_repeats_an_unlock_too() {
+    let server = TestServer::start().await;
+    server.lock(JOHN).await;
+    let desk = server.machine_token("branch-desk").await;
+    let unlock = async |reason: &str, key: &str| {
+        let body = json!({ "reason": reason, "approved_by": "the-supervisor" });
+        let path = format!("/api/v1/customers/{JOHN}/unlock");
+        server.api_with("POST", &path, &desk, Some(body), &[("Idempotency-Key", key)]).await
+    };
+    let first = unlock("identity checked", "key-1").await;
+    assert_eq!((first.status, &first.json()["status"]), (StatusCode::OK, &json!("unlocked")), "{}", first.body);
+    assert_eq!(unlock("identity checked", "key-1").await.body, first.body, "an answer that was lost comes again");
+    assert_eq!(unlock("another reason", "key-1").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(unlock("identity checked", "key-2").await.status, StatusCode::CONFLICT, "nobody is locked any more");
+    server.lock(JOHN).await;
+    assert_eq!(unlock("identity checked", "key-1").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(level(&server, JOHN).await, "full", "an old key lifts no new lockdown");
+}

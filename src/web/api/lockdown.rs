@@ -12,15 +12,12 @@ use uuid::Uuid;
 use super::super::Shared;
 use super::problem::Problem;
 use crate::model::ids::{CustomerId, StaffId};
-use crate::model::incident::{Reason, Receipt};
+use crate::model::incident::{Reason, Receipt, note};
 use crate::service::lockdown::{self, Why};
 use crate::service::taking_back::Taken;
 use crate::service::unlock::{self, Unlocked};
 use crate::web::guard::bearer::Machine;
 use crate::web::guard::body::Json;
-
-/// Longest note.
-const NOTE: usize = 2_000;
 
 /// A receipt and its status.
 #[derive(Responder)]
@@ -84,20 +81,28 @@ pub async fn lock(
 }
 
 #[post("/customers/<id>/unlock", data = "<body>")]
-pub async fn lift(app: &Shared, machine: Machine, id: &str, body: Json<UnlockBody>) -> Result<Answer<Value>, Problem> {
+pub async fn lift(
+    app: &Shared,
+    machine: Machine,
+    id: &str,
+    key: IdempotencyKey,
+    body: Json<UnlockBody>,
+) -> Result<Answer<Value>, Problem> {
     let actor = machine.may("customers:unlock")?;
     let customer = CustomerId::parse(id).map_err(|_| Problem::not_found())?;
     let approver = StaffId::parse(&body.0.approved_by).map_err(|_| not_approved())?;
     let request = unlock::Request {
         customer,
         reason: reason(&body.0.reason)?,
-        note: note(body.0.note)?,
+        note: free_words(body.0.note)?,
         approved_by: Some(approver),
+        key: self::key(key)?,
     };
     match unlock::unlock(app, actor, &request).await? {
         Unlocked::Done(incident) => Ok(Answer(json!({ "incident_id": incident, "status": "unlocked" }))),
         Unlocked::NotFound => Err(Problem::not_found()),
         Unlocked::NotLocked => Err(Problem::conflict("The customer is not locked")),
+        Unlocked::KeyReused => Err(key_reused()),
         Unlocked::NotApproved => Err(not_approved()),
     }
 }
@@ -119,20 +124,23 @@ pub async fn revoke_device(app: &Shared, machine: Machine, id: &str, key: Idempo
 }
 
 fn why(text: &str, words: Option<String>, key: IdempotencyKey) -> Result<Why, Problem> {
-    let key =
-        key.0.map_err(|()| Problem::bad_request("Idempotency-Key is 1 to 128 printable characters, sent once"))?;
-    Ok(Why { reason: reason(text)?, note: note(words)?, key })
+    Ok(Why { reason: reason(text)?, note: free_words(words)?, key: self::key(key)? })
 }
 
 fn reason(text: &str) -> Result<Reason, Problem> {
     Reason::parse(text).ok_or(Problem::bad_request("reason is 1 to 200 characters"))
 }
 
-fn note(words: Option<String>) -> Result<Option<String>, Problem> {
-    match words.filter(|text| !text.trim().is_empty()) {
-        Some(text) if text.chars().count() > NOTE => Err(Problem::bad_request("note is at most 2000 characters")),
-        kept => Ok(kept),
-    }
+fn free_words(words: Option<String>) -> Result<Option<String>, Problem> {
+    note(words).map_err(|_| Problem::bad_request("note is at most 2000 characters"))
+}
+
+fn key(sent: IdempotencyKey) -> Result<Option<String>, Problem> {
+    sent.0.map_err(|()| Problem::bad_request("Idempotency-Key is 1 to 128 printable characters, sent once"))
+}
+
+fn key_reused() -> Problem {
+    Problem::unprocessable("The idempotency key was used for another request, or for one that was undone since")
 }
 
 fn not_approved() -> Problem {
@@ -142,31 +150,15 @@ fn not_approved() -> Problem {
 fn proof(taken: Taken) -> Result<Proof, Problem> {
     match taken {
         Taken::NotFound => Err(Problem::not_found()),
-        Taken::KeyReused => Err(Problem::unprocessable(
-            "The idempotency key was used for another request, or for one that was undone since",
-        )),
-        Taken::Receipt(receipt) => Ok(receipt_json(receipt)),
+        Taken::KeyReused => Err(key_reused()),
+        Taken::Receipt(receipt) => Ok(receipt_json(&receipt)),
     }
 }
 
-fn receipt_json(receipt: Receipt) -> Proof {
+fn receipt_json(receipt: &Receipt) -> Proof {
+    let body = Answer(receipt.json());
     match receipt {
-        Receipt::Confirmed { incident, durable, sessions_ended, devices, nodes, confirmed_in_ms } => {
-            Proof::Confirmed(Answer(json!({
-                "incident_id": incident,
-                "status": "confirmed",
-                "committed": true,
-                "durable": durable,
-                "sessions_ended": sessions_ended,
-                "devices": devices,
-                "nodes": nodes,
-                "confirmed_in_ms": confirmed_in_ms,
-            })))
-        }
-        Receipt::Unconfirmed { incident, committed } => {
-            let committed = if committed { json!(true) } else { json!("unknown") };
-            let body = json!({ "incident_id": incident, "status": "unconfirmed", "committed": committed });
-            Proof::Unconfirmed(Answer(body), Header::new("Retry-After", "1"))
-        }
+        Receipt::Confirmed { .. } => Proof::Confirmed(body),
+        Receipt::Unconfirmed { .. } => Proof::Unconfirmed(body, Header::new("Retry-After", "1")),
     }
 }

@@ -11,6 +11,7 @@ use crate::limits::{Rule, Wait};
 use crate::model::actor::{Actor, Who};
 use crate::model::ids::ClientId;
 use crate::model::scope::Scope;
+use crate::service::allowance;
 use crate::service::bearer::{self, Bearer};
 
 /// A machine whose token is good; what it may do is asked for by each route.
@@ -93,8 +94,9 @@ async fn identify(request: &Request<'_>) -> Result<Machine, Turned> {
     let info = request.guard::<RequestInfo>().await.succeeded().ok_or(Turned::Unavailable)?;
     match bearer::identify(app, token).await {
         Ok(Some(Bearer { client_id, scope })) => {
-            limit(app, request, &client_id)?;
-            Ok(Machine { actor: info.actor.as_who(Who::Client(client_id)), scope })
+            let actor = info.actor.as_who(Who::Client(client_id.clone()));
+            limit(app, request, &actor, &client_id).await?;
+            Ok(Machine { actor, scope })
         }
         Ok(None) => Err(Turned::Invalid),
         Err(error) => {
@@ -105,8 +107,8 @@ async fn identify(request: &Request<'_>) -> Result<Machine, Turned> {
 }
 
 /// Reads and revocations have budgets of their own: no flood of reads holds up a lockdown.
-fn limit(app: &App, request: &Request<'_>, client: &ClientId) -> Result<(), Turned> {
+async fn limit(app: &App, request: &Request<'_>, actor: &Actor, client: &ClientId) -> Result<(), Turned> {
     let reads = request.method() == rocket::http::Method::Get;
     let rule = if reads { Rule::MachineReadPerClient } else { Rule::RevokePerClient };
-    app.limits.take(rule, client.as_str(), app.clock.now()).map_err(Turned::TooMany)
+    allowance::take(app, actor, rule, client.as_str()).await.map_err(Turned::TooMany)
 }

@@ -8,6 +8,7 @@ use rocket::{Responder, get, post};
 use super::super::Shared;
 use crate::limits::{Rule, address_key};
 use crate::model::device::{DeviceDetails, detail};
+use crate::service::allowance;
 use crate::service::authorize::{Asked, Step, begin};
 use crate::service::pages;
 use crate::web::envelope::Empty;
@@ -38,7 +39,9 @@ pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Ori
         return Ok(Answer::Empty(Empty));
     }
     let from = info.actor.address.map(address_key).unwrap_or_default();
-    app.limits.take(Rule::AuthorizePerAddress, &from, app.clock.now()).map_err(|wait| PageError::too_many(&wait))?;
+    allowance::take(app, &info.actor, Rule::AuthorizePerAddress, &from)
+        .await
+        .map_err(|wait| PageError::too_many(&wait))?;
     let query = uri.query().map_or("", |query| query.as_str());
     let pairs = Pairs::parse(query).map_err(|_| PageError::malformed())?;
     let signed_in = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await?;

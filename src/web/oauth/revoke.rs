@@ -7,6 +7,7 @@ use super::super::Shared;
 use super::cors::{Origin, Readable};
 use super::token::allowance_key;
 use crate::limits::{Rule, address_key};
+use crate::service::allowance;
 use crate::service::revoke::{self, Revoked};
 use crate::web::error::OAuthError;
 use crate::web::guard::body::Form;
@@ -24,7 +25,7 @@ pub async fn take_back(
     let known = authorization.client(app, &info, &form.0).await?;
     let client = &known.client;
     let from = info.actor.address.map(address_key).unwrap_or_default();
-    let allowed = app.limits.take(Rule::RevokePerClient, &allowance_key(client, &from), app.clock.now());
+    let allowed = allowance::take(app, &info.actor, Rule::RevokePerClient, &allowance_key(client, &from)).await;
     allowed.map_err(|wait| OAuthError::too_many(&wait))?;
     let token = form.0.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
     let answer = match revoke::token(app, &info.actor, client, token).await? {

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::limits::{Rule, address_key};
 use crate::model::client::{Client, GrantType};
 use crate::model::device::{DeviceDetails, detail};
+use crate::service::allowance;
 use crate::service::client_auth::KnownClient;
 use crate::service::tokens::Tokens;
 use crate::service::{client_credentials, code, refresh};
@@ -50,11 +51,12 @@ pub async fn token(
     form: Form,
 ) -> Result<Readable<Result<Tokens, OAuthError>>, OAuthError> {
     let from = info.actor.address.map(address_key).unwrap_or_default();
-    let now = app.clock.now();
-    app.limits.take(Rule::TokenPerAddress, &from, now).map_err(|wait| OAuthError::too_many(&wait))?;
+    allowance::take(app, &info.actor, Rule::TokenPerAddress, &from)
+        .await
+        .map_err(|wait| OAuthError::too_many(&wait))?;
     let known = authorization.client(app, &info, &form.0).await?;
     let key = allowance_key(&known.client, &from);
-    app.limits.take(Rule::TokenPerClient, &key, now).map_err(|wait| OAuthError::too_many(&wait))?;
+    allowance::take(app, &info.actor, Rule::TokenPerClient, &key).await.map_err(|wait| OAuthError::too_many(&wait))?;
     Ok(Readable(grant(app, &info, &known, &form.0).await, origin.of(&known.client)))
 }
 

@@ -9,6 +9,7 @@ use super::super::Shared;
 use crate::limits::{Rule, address_key};
 use crate::model::login::Login;
 use crate::secret::text::SecretText;
+use crate::service::allowance;
 use crate::service::consent::{After, after_sign_in};
 use crate::service::login::{LoginOutcome, SignIn, Welcome, sign_in};
 use crate::service::pages;
@@ -62,7 +63,9 @@ pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Resul
 /// Somebody opened the sign-in page by itself. That enters a row, so it is limited as authorization requests are.
 async fn begin(app: &Shared, info: &RequestInfo, jar: &CookieJar<'_>) -> Result<Login, PageError> {
     let from = info.actor.address.map(address_key).unwrap_or_default();
-    app.limits.take(Rule::AuthorizePerAddress, &from, app.clock.now()).map_err(|wait| PageError::too_many(&wait))?;
+    allowance::take(app, &info.actor, Rule::AuthorizePerAddress, &from)
+        .await
+        .map_err(|wait| PageError::too_many(&wait))?;
     let login = pages::begin_login(app).await?;
     cookies::set(jar, cookies::LOGIN, &pages::login_cookie(app, login.login_id, login.expires_at), None);
     Ok(login)
