@@ -1,5 +1,6 @@
-//! The only file that knows two SQL engines. A query is one text with `$1` parameters that runs on both; rows and
-//! parameters are told apart here and nowhere else. Every statement has a deadline: what hangs is an error.
+//! Two SQL engines, known only here, in `opening` (how each is opened) and in `migrations`. A query is one text with `$1`
+//! parameters that runs on both; rows and parameters are told apart here and nowhere else. Every statement has a
+//! deadline: what hangs is an error.
 
 use std::str::FromStr;
 

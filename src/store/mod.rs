@@ -1,5 +1,5 @@
-//! WHAT IS TRUE: SQL, one file per group of tables. Only `engine` and `migrations` tell two engines apart; the others are
-//! plain functions over a connection, each query written once. Nothing here decides: policy does.
+//! WHAT IS TRUE: SQL, one file per group of tables. Only `engine`, `opening` and `migrations` know two engines; the
+//! others are plain functions over a connection, each query written once. Nothing here decides: policy does.
 
 pub mod audit;
 pub mod browser_sessions;
