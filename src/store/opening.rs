@@ -39,7 +39,7 @@ fn ssl_mode(options: &PgConnectOptions, url: &str) -> PgSslMode {
     let parsed = url::Url::parse(url).ok();
     let pairs = parsed.as_ref().map(url::Url::query_pairs).into_iter().flatten();
     let said = pairs.filter(|(name, _)| ["sslmode", "ssl-mode"].contains(&name.as_ref())).last();
-    let host = options.get_host();
+    let host = options.get_host().trim_matches(['[', ']']);
     let is_loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let is_local = is_loopback || options.get_socket().is_some() || host.starts_with('/');
     match said.and_then(|(_, mode)| mode.parse::<PgSslMode>().ok()) {

@@ -6,7 +6,7 @@ use crate::support::PASSWORD;
 use crate::support::program::Folder;
 
 /// The commands of this release, as the docs name them.
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 33] = [
     "serve",
     "demo",
     "migrate",
