@@ -130,3 +130,11 @@ pub struct Record {
     /// Whether the one access token asked about was taken back on its own.
     pub token_revoked: bool,
 }
+
+impl Record {
+    /// The same as a refresh token sees it: single access tokens are taken back by serial, and it is none of them.
+    #[must_use]
+    pub fn of_refresh_token(&self) -> Self {
+        Self { token_revoked: false, ..self.clone() }
+    }
+}

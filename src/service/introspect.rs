@@ -98,8 +98,7 @@ fn alive(app: &App, record: &Record, token: &Reference, is_refresh: bool, now: T
     let current = u64::try_from(session.generation).unwrap_or(0);
     if is_refresh {
         let idle = session.rotation.at + app.settings.lifetimes.session_idle <= now;
-        let plain = Record { token_revoked: false, ..record.clone() };
-        let verdict = judge(&plain, token.expires_at, None, now);
+        let verdict = judge(&record.of_refresh_token(), token.expires_at, None, now);
         return match verdict {
             Verdict::Alive(level) if token.serial == current && !idle => Some(level),
             Verdict::Alive(_) | Verdict::Dead => None,

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
-use crate::model::session::{MOST_SHAPES, Record, Rotation, Session, Shape};
+use crate::model::session::{MOST_SHAPES, Rotation, Session, Shape};
 use crate::policy::refresh::{Decision, Presented, decide};
 use crate::policy::verdict::{Verdict, judge};
 use crate::policy::{resource, scope};
@@ -72,13 +72,8 @@ async fn live_session(
     }
     let Some(record) = sessions::find_record(tx, token.session, 0).await? else { return Ok(None) };
     let idle = record.session.rotation.at + app.settings.lifetimes.session_idle <= now;
-    let alive = matches!(judge(&as_refresh(&record), token.expires_at, None, now), Verdict::Alive(_));
+    let alive = matches!(judge(&record.of_refresh_token(), token.expires_at, None, now), Verdict::Alive(_));
     Ok((alive && !idle).then_some(record.session))
-}
-
-/// Single access tokens are taken back by serial; a refresh token is not one of them.
-fn as_refresh(record: &Record) -> Record {
-    Record { token_revoked: false, ..record.clone() }
 }
 
 /// Scope and resources asked for, within those granted.

@@ -8,37 +8,14 @@ use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
 use rocket::{Data, Request, Response, Route, routes};
 
+use super::arrival::Arrival;
 use super::error::OAuthError;
 use super::guard::info::{RequestInfo, is_secure};
 use crate::app::App;
-use crate::clock::Stopwatch;
 use crate::secret::random;
 
 /// The fairing.
 pub struct Envelope;
-
-/// Facts about a request that routing may change, kept as it arrived.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// The method as sent: HEAD is routed as GET.
-    pub method: Method,
-    /// The id of the request: the caller's if it is harmless, else ours.
-    pub id: String,
-    path: String,
-    watch: Option<Stopwatch>,
-}
-
-impl Arrival {
-    /// The arrival of a request; made by the fairing.
-    pub fn of<'r>(request: &'r Request<'_>) -> &'r Self {
-        request.local_cache(|| Self {
-            method: request.method(),
-            id: random::letters(16),
-            path: request.uri().path().to_string(),
-            watch: None,
-        })
-    }
-}
 
 /// Paths of pages: plain http is sent on to https and the host must be ours. Everything else is an API. Judged by decoded
 /// segments, as routing does: `/oauth/%61uthorize` is the same page.

@@ -20,7 +20,7 @@ pub fn allowed_methods(status: Status, request: &Request<'_>) -> Option<String> 
         );
     }
     methods.sort_unstable();
-    let sent = super::envelope::Arrival::of(request).method;
+    let sent = super::arrival::Arrival::of(request).method;
     (!methods.is_empty() && !methods.contains(&sent.as_str())).then(|| methods.join(", "))
 }
 

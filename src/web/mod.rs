@@ -2,6 +2,7 @@
 //! Audiences never import each other. This file is the table of contents of everything that is mounted.
 
 pub mod api;
+pub mod arrival;
 pub mod envelope;
 pub mod error;
 pub mod guard;

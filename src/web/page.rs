@@ -6,7 +6,7 @@ use rocket::response::Responder;
 use rocket::{Request, Response};
 
 use super::Shared;
-use super::envelope::Arrival;
+use super::arrival::Arrival;
 use crate::app::App;
 use crate::limits::Wait;
 use crate::secret::random;

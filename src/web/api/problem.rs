@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::limits::Wait;
 use crate::service::Fault;
-use crate::web::envelope::Arrival;
+use crate::web::arrival::Arrival;
 use crate::web::guard::bearer::Turned;
 use crate::web::missing;
 

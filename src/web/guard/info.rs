@@ -8,7 +8,7 @@ use rocket::request::{FromRequest, Outcome};
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::device::{DeviceDetails, detail};
-use crate::web::envelope::Arrival;
+use crate::web::arrival::Arrival;
 
 /// Address, program and id of a request.
 #[derive(Clone, Debug)]
