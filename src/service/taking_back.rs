@@ -108,7 +108,7 @@ async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
 }
 
 /// However many sessions there are, also those a thief made on purpose: they are counted after the proof, and a count that
-/// takes too long is left out. Nothing waits for it and nothing rests on it.
+/// takes too long is left out. Only the answer waits for it; the proof does not, and nothing rests on it.
 async fn counted(app: &App, order: &Order, incident: &Incident, receipt: Receipt) -> Receipt {
     let Receipt::Confirmed { sessions_ended: 0, .. } = receipt else { return receipt };
     match count_many(app, order, incident).await {
