@@ -211,6 +211,9 @@ async fn ask_and_hang_up(server: &TestServer, form: &str, turns: usize) {
     for _ in 0..turns * 10 {
         tokio::task::yield_now().await;
     }
+    // Where turns are not enough for the request to be read, time is.
+    tokio::time::sleep(std::time::Duration::from_millis(1) * u32::try_from(turns.saturating_sub(48)).unwrap_or(0))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
