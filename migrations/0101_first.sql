@@ -205,6 +205,7 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_by_subject ON sessions (subject_id, created_at);
 CREATE INDEX sessions_by_device ON sessions (device_id) WHERE device_id IS NOT NULL;
+CREATE INDEX sessions_live_by_device ON sessions (device_id, created_at) WHERE device_id IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX sessions_by_client ON sessions (client_id, created_at);
 CREATE INDEX sessions_standing ON sessions (client_id, standing_key, created_at) WHERE standing_key IS NOT NULL;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
@@ -219,23 +220,30 @@ CREATE TABLE revoked_tokens (
 CREATE INDEX revoked_tokens_by_expiry ON revoked_tokens (expires_at);
 
 CREATE TABLE incidents (
-    incident_id    TEXT PRIMARY KEY,
-    target_kind    TEXT NOT NULL,
-    target_id      TEXT NOT NULL,
-    opened_by      TEXT NOT NULL,
-    reason         TEXT NOT NULL,
-    note           TEXT,
-    sessions_ended BIGINT NOT NULL,
-    devices        BIGINT NOT NULL,
-    epoch          BIGINT NOT NULL,
-    opened_at      TIMESTAMPTZ NOT NULL,
-    swept_at       TIMESTAMPTZ,
-    closed_at      TIMESTAMPTZ,
-    closed_by      TEXT,
-    close_reason   TEXT,
-    close_note     TEXT,
-    approved_by    TEXT
+    incident_id     TEXT PRIMARY KEY,
+    target_kind     TEXT NOT NULL,
+    target_id       TEXT NOT NULL,
+    customer_id     TEXT,
+    opened_by       TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    note            TEXT,
+    sessions_ended  BIGINT NOT NULL,
+    devices         BIGINT NOT NULL,
+    epoch           BIGINT NOT NULL,
+    opened_at       TIMESTAMPTZ NOT NULL,
+    -- The first proof, as it was read out. Whether it still holds is proven anew whenever somebody asks.
+    confirmed_at    TIMESTAMPTZ,
+    confirmed_in_ms BIGINT,
+    nodes           BIGINT,
+    durable         TEXT,
+    swept_at        TIMESTAMPTZ,
+    closed_at       TIMESTAMPTZ,
+    closed_by       TEXT,
+    close_reason    TEXT,
+    close_note      TEXT,
+    approved_by     TEXT
 );
+CREATE INDEX incidents_by_customer ON incidents (customer_id, opened_at) WHERE customer_id IS NOT NULL;
 CREATE INDEX incidents_by_target ON incidents (target_kind, target_id, opened_at);
 CREATE INDEX incidents_unswept ON incidents (opened_at) WHERE swept_at IS NULL;
 -- One lockdown at a time: two agents at once get the same incident.
@@ -280,3 +288,7 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_customer ON audit (customer_id, audit_id) WHERE customer_id IS NOT NULL;
 CREATE INDEX audit_by_action ON audit (action, audit_id);
+-- What a person did or what was done to them, without the routine of their apps; and which colleagues looked.
+CREATE INDEX audit_events ON audit (customer_id, audit_id)
+    WHERE customer_id IS NOT NULL AND action <> 'refresh' AND action <> 'code_issue' AND action <> 'customer_read';
+CREATE INDEX audit_looks ON audit (customer_id, audit_id) WHERE action = 'customer_read';

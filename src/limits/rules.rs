@@ -15,6 +15,7 @@
 /// | `guessing_told` | caller | 1 |
 /// | `machine_read` | client | 600 |
 /// | `revoke` | client | 6,000 |
+/// | `look_up` | member of staff | 120 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Tries to sign in, from one address.
@@ -39,11 +40,13 @@ pub enum Rule {
     MachineReadPerClient,
     /// Revocations, by one client.
     RevokePerClient,
+    /// Searches and customer pages, by one member of staff. Locking is never limited.
+    LookUpPerStaff,
 }
 
 impl Rule {
     /// The whole table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SignInPerAddress,
         Self::AuthorizePerAddress,
         Self::TokenPerClient,
@@ -55,6 +58,7 @@ impl Rule {
         Self::ToldPerKey,
         Self::MachineReadPerClient,
         Self::RevokePerClient,
+        Self::LookUpPerStaff,
     ];
 
     /// The rule's name in audit rows and metrics.
@@ -72,6 +76,7 @@ impl Rule {
             Self::ToldPerKey => "told_per_key",
             Self::MachineReadPerClient => "machine_read_per_client",
             Self::RevokePerClient => "revoke_per_client",
+            Self::LookUpPerStaff => "look_up_per_staff",
         }
     }
 
@@ -83,7 +88,7 @@ impl Rule {
             Self::AuthorizePerAddress => 300,
             Self::TokenPerClient | Self::RevokePerClient => 6_000,
             Self::TokenPerAddress => 12_000,
-            Self::FailedClientAuthPerAddress => 120,
+            Self::FailedClientAuthPerAddress | Self::LookUpPerStaff => 120,
             Self::FailedClientAuthPerClient | Self::MachineReadPerClient => 600,
             Self::GarbageTokensPerCaller => 1_000,
             Self::GarbageAlarmPerCaller => 49,

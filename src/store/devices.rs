@@ -150,6 +150,33 @@ pub async fn list(conn: &mut Conn, customer: &CustomerId, limit: i64) -> Result<
     conn.fetch_all(LIST_SQL, &[&customer.as_str(), &limit]).await
 }
 
+/// The read in [`list_page`].
+pub const LIST_PAGE_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM devices WHERE customer_id = $1 AND (last_seen_at < $2 OR (last_seen_at = $2 AND device_id < $3))
+      ORDER BY last_seen_at DESC, device_id DESC LIMIT $4"
+);
+
+/// A page of a customer's devices, last seen first, before (`last_seen_at`, id) of the page above.
+pub async fn list_page(
+    conn: &mut Conn,
+    customer: &CustomerId,
+    before: (Timestamp, Uuid),
+    limit: i64,
+) -> Result<Vec<Device>, StoreError> {
+    conn.fetch_all(LIST_PAGE_SQL, &[&customer.as_str(), &before.0, &before.1.to_string(), &limit]).await
+}
+
+/// The read in [`count`].
+pub const COUNT_SQL: &str =
+    "SELECT COUNT(*) FROM (SELECT device_id FROM devices WHERE customer_id = $1 LIMIT $2) AS counted";
+
+/// How many devices a customer has, revoked ones among them, counted up to `most`.
+pub async fn count(conn: &mut Conn, customer: &CustomerId, most: i64) -> Result<i64, StoreError> {
+    Ok(conn.value(COUNT_SQL, &[&customer.as_str(), &most]).await?.unwrap_or_default())
+}
+
 /// Marks a device revoked, keeping the first time; the device, or `None` if there is none.
 pub async fn revoke(conn: &mut Conn, device_id: Uuid, now: Timestamp) -> Result<Option<Device>, StoreError> {
     let sql =

@@ -145,6 +145,38 @@ async fn a_customers_devices_are_listed_last_seen_first() {
 }
 
 #[tokio::test]
+async fn devices_are_paged_last_seen_first_without_gaps_or_repeats_and_counted_up_to_a_bound() {
+    on_both_engines(async |db| {
+        people(&db).await;
+        let mut all = Vec::new();
+        // Three of each moment, so that pages of two split them.
+        for ms in [-877, 0, 4] {
+            for _ in 0..3 {
+                let one = Device { last_seen_at: at(ms), ..device("john") };
+                enter(&db, &one, &DeviceNames::default()).await.unwrap();
+                all.push((one.last_seen_at, one.device_id.to_string()));
+            }
+        }
+        enter(&db, &device("jane"), &DeviceNames::default()).await.unwrap();
+        all.sort_unstable();
+        all.reverse();
+
+        let (mut conn, john) = (db.read().await.unwrap(), customer_id("john"));
+        let (mut seen, mut before) = (Vec::new(), (at(1_000_000), uuid::Uuid::max()));
+        loop {
+            let page = devices::list_page(&mut conn, &john, before, 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = (last.last_seen_at, last.device_id);
+            seen.extend(page.iter().map(|one| (one.last_seen_at, one.device_id.to_string())));
+        }
+        assert_eq!(seen, all);
+        assert_eq!(devices::count(&mut conn, &john, 99).await.unwrap(), 9);
+        assert_eq!(devices::count(&mut conn, &john, 5).await.unwrap(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_revoked_device_keeps_the_first_time_and_its_epoch_is_left_to_the_caller() {
     on_both_engines(async |db| {
         people(&db).await;
