@@ -60,6 +60,22 @@ CREATE TABLE staff (
     disabled_at   TIMESTAMPTZ
 );
 
+-- Staff signed in to the console. The global epoch is no ancestor: whoever locked everybody must be able to unlock.
+CREATE TABLE staff_sessions (
+    staff_session_id UUID PRIMARY KEY,
+    username         TEXT NOT NULL REFERENCES staff (username),
+    browser_id       UUID NOT NULL,
+    subject_epoch    BIGINT NOT NULL,
+    signed_in_at     TIMESTAMPTZ NOT NULL,
+    last_seen_at     TIMESTAMPTZ NOT NULL,
+    expires_at       TIMESTAMPTZ NOT NULL,
+    ended_at         TIMESTAMPTZ,
+    end_reason       TEXT
+);
+CREATE INDEX staff_sessions_by_browser ON staff_sessions (username, browser_id);
+CREATE INDEX staff_sessions_live ON staff_sessions (username, signed_in_at) WHERE ended_at IS NULL;
+CREATE INDEX staff_sessions_by_expiry ON staff_sessions (expires_at);
+
 CREATE TABLE clients (
     client_id     TEXT PRIMARY KEY REFERENCES subjects (subject_id),
     name          TEXT NOT NULL,
@@ -262,13 +278,13 @@ CREATE TABLE idempotency_keys (
 -- Consecutive failed sign-ins per account or known device. Unknown names have rows too: `key` is a keyed hash.
 CREATE TABLE throttles (
     key           BYTEA PRIMARY KEY,
-    customer_id   TEXT,
+    subject_id    TEXT,
     failures      BIGINT NOT NULL,
     last_tried_at TIMESTAMPTZ NOT NULL,
     blocked_until TIMESTAMPTZ
 );
-CREATE INDEX throttles_by_customer ON throttles (customer_id) WHERE customer_id IS NOT NULL;
-CREATE INDEX throttles_unknown ON throttles (last_tried_at) WHERE customer_id IS NULL;
+CREATE INDEX throttles_by_subject ON throttles (subject_id) WHERE subject_id IS NOT NULL;
+CREATE INDEX throttles_unknown ON throttles (last_tried_at) WHERE subject_id IS NULL;
 
 -- Who did what. Only ever added to.
 CREATE TABLE audit (

@@ -110,6 +110,8 @@ impl Raw {
         }
         let settings = Settings {
             hosts: hosts(&self.list("hosts"), &issuer),
+            console_host: self.console_host()?,
+            staff_sessions: self.number("staff_sessions", 1, 20)?,
             issuer,
             token_prefix,
             trusted_proxies: proxies
@@ -146,7 +148,17 @@ impl Raw {
             sign_in: TimeDelta::hours(self.number("sign_in_hours", 1, 720)?),
             sign_in_idle: TimeDelta::minutes(self.number("sign_in_idle_minutes", 1, 1440)?),
             login: TimeDelta::minutes(15),
+            staff: TimeDelta::hours(self.number("staff_hours", 1, 24)?),
+            staff_idle: TimeDelta::minutes(self.number("staff_idle_minutes", 2, 60)?),
         })
+    }
+
+    /// A host name as it comes in `Host`, in lower case.
+    fn console_host(&self) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.optional("console_host") else { return Ok(None) };
+        let is_host = url::Host::parse(&text).is_ok_and(|host| host.to_string() == text);
+        let rule = || ConfigError(format!("{} must be a host name without port or slash", env_name("console_host")));
+        if is_host { Ok(Some(text)) } else { Err(rule()) }
     }
 }
 

@@ -5,6 +5,7 @@
 /// | rule | counted per | a minute |
 /// |---|---|---|
 /// | `sign_in` | address | 60 |
+/// | `staff_sign_in`, with sign-in pages of the console | address | 60 |
 /// | `authorize`, with sign-in pages opened by themselves | address | 300 |
 /// | `token` | client | 6,000 |
 /// | `token` | address | 12,000 |
@@ -20,6 +21,8 @@
 pub enum Rule {
     /// Tries to sign in, from one address.
     SignInPerAddress,
+    /// Tries to sign in to the console, and openings of its sign-in page, from one address.
+    StaffSignInPerAddress,
     /// Authorization requests, from one address.
     AuthorizePerAddress,
     /// Token requests, by one client.
@@ -48,6 +51,7 @@ impl Rule {
     /// The whole table.
     pub const ALL: [Self; 12] = [
         Self::SignInPerAddress,
+        Self::StaffSignInPerAddress,
         Self::AuthorizePerAddress,
         Self::TokenPerClient,
         Self::TokenPerAddress,
@@ -66,6 +70,7 @@ impl Rule {
     pub fn name(self) -> &'static str {
         match self {
             Self::SignInPerAddress => "sign_in_per_address",
+            Self::StaffSignInPerAddress => "staff_sign_in_per_address",
             Self::AuthorizePerAddress => "authorize_per_address",
             Self::TokenPerClient => "token_per_client",
             Self::TokenPerAddress => "token_per_address",
@@ -84,7 +89,7 @@ impl Rule {
     #[must_use]
     pub fn per_minute(self) -> u32 {
         match self {
-            Self::SignInPerAddress => 60,
+            Self::SignInPerAddress | Self::StaffSignInPerAddress => 60,
             Self::AuthorizePerAddress => 300,
             Self::TokenPerClient | Self::RevokePerClient => 6_000,
             Self::TokenPerAddress => 12_000,

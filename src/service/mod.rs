@@ -23,8 +23,10 @@ pub mod revoke;
 pub mod search;
 pub mod sessions;
 pub mod staff;
+pub mod staff_session;
 pub mod taking_back;
 pub mod tokens;
+mod tries;
 pub mod unlock;
 
 use crate::secret::password::HashError;
