@@ -109,6 +109,7 @@ CREATE TABLE devices (
     browser_id    UUID,
     name          TEXT,
     model         TEXT,
+    platform      TEXT,
     os_version    TEXT,
     app_version   TEXT,
     timezone      TEXT,

@@ -3,7 +3,6 @@
 
 mod files;
 mod keys;
-mod network;
 mod read;
 
 use std::collections::BTreeMap;
@@ -14,10 +13,12 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use rocket::figment::Figment;
 
+use crate::model::network::Network;
+use crate::place::Places;
+use crate::place::networks::NamedNetwork;
 use crate::secret::text::SecretText;
 pub use files::{replace_private, write_private};
 pub use keys::Keys;
-pub use network::Network;
 pub use read::account;
 use read::{Raw, env_name, environment, rocket_figment};
 
@@ -25,7 +26,7 @@ use read::{Raw, env_name, environment, rocket_figment};
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 26] = [
+pub const SETTINGS: [(&str, &str, &str); 28] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
@@ -39,6 +40,8 @@ pub const SETTINGS: [(&str, &str, &str); 26] = [
     ("name", "Rescind", "the name of the bank on the pages"),
     ("time_zone", "UTC", "time zone of the pages, such as Africa/Nairobi"),
     ("phone_country", "", "country of telephone numbers without +, such as KE"),
+    ("networks", "", "names of networks, by commas, such as Head office=192.0.2.0/24, Branch Westlands=10.20.0.0/16"),
+    ("places_file", "", "MaxMind-format file (.mmdb) of cities or countries"),
     ("breached_passwords", "", "file of SHA-1 sums of breached passwords, sorted, one a line"),
     ("access_token_minutes", "10", "life of an access token, 1 to 60"),
     ("session_days", "90", "longest life of a session, 1 to 365"),
@@ -107,6 +110,12 @@ pub struct Settings {
     pub time_zone: Tz,
     /// Country of telephone numbers without `+`.
     pub phone_country: Option<String>,
+    /// Networks with names.
+    pub networks: Vec<NamedNetwork>,
+    /// File of places.
+    pub places_file: Option<PathBuf>,
+    /// Where addresses are, by both.
+    pub places: Places,
     /// Breached-password list.
     pub breached_passwords: Option<PathBuf>,
     /// How long things live.
@@ -187,6 +196,8 @@ impl Settings {
             self.name.clone(),
             self.time_zone.to_string(),
             self.phone_country.clone().unwrap_or_default(),
+            self.networks.iter().map(NamedNetwork::text).collect::<Vec<_>>().join(", "),
+            self.places_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             self.breached_passwords.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             minutes(self.lifetimes.access),
             self.lifetimes.session.num_days().to_string(),
