@@ -49,7 +49,7 @@ pub enum Rule {
 
 impl Rule {
     /// The whole table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SignInPerAddress,
         Self::StaffSignInPerAddress,
         Self::AuthorizePerAddress,
