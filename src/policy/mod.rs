@@ -3,6 +3,7 @@
 pub mod client_rules;
 pub mod device_name;
 pub mod introspection;
+pub mod mask;
 pub mod password_rules;
 pub mod phone;
 pub mod pkce;
