@@ -17,6 +17,7 @@ pub mod login;
 pub mod new_password;
 pub mod pages;
 pub mod refresh;
+pub mod refusal;
 pub mod revoke;
 pub mod search;
 pub mod sessions;
