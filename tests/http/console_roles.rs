@@ -59,9 +59,25 @@ async fn ui_03_a_form_of_another_sign_in_changes_nothing_and_is_written_down() {
         [
             ("the-agent", "/console/sign-out", "wrong anti-forgery token"),
             ("the-agent", "/console/sign-out", "foreign origin"),
-        ],
-        "each once a minute"
+            ("the-agent", "/console/sign-out", "foreign origin"),
+        ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aud_01_a_flood_of_refusals_is_written_down_once_a_minute_for_each_person_page_and_reason() {
+    let server = TestServer::start_with(&[("limit_scale", "1")]).await;
+    let mut amina = server.staff(Role::Agent).await;
+    let rows = async || server.db_count("SELECT COUNT(*) FROM audit WHERE action = 'console_refuse'").await;
+    for _ in 0..5 {
+        assert_eq!(amina.post("/console/sign-out", &[("csrf_token", "wrong")]).await.status, 403);
+        assert_eq!(amina.send(Method::POST, "/console/sign-out", &[], Some(&[])).await.status, 403);
+        assert_eq!(Browser::new(&server).post("/console/sign-out", &[]).await.status, 403);
+    }
+    assert_eq!(rows().await, 3);
+    server.wait(60);
+    assert_eq!(amina.post("/console/sign-out", &[("csrf_token", "wrong")]).await.status, 403);
+    assert_eq!(rows().await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
