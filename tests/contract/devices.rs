@@ -30,7 +30,7 @@ async fn find(db: &Db, device: &Device) -> Device {
 fn details(mark: &str) -> DeviceDetails {
     let detail = |name: &str| Some(format!("{name} {mark}"));
     DeviceDetails {
-        platform: Some("Windows".to_owned()),
+        platform: detail("Windows"),
         name: detail("John's iPhone"),
         model: detail("iPhone14,2"),
         os_version: detail("17.1"),
