@@ -7,6 +7,7 @@ pub mod call;
 pub mod database;
 pub mod direct;
 pub mod flow;
+pub mod mmdb;
 pub mod past_http;
 pub mod process;
 pub mod program;
