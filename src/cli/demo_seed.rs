@@ -148,6 +148,7 @@ async fn clients(app: &App, actor: &Actor) -> Result<Vec<(String, Option<SecretT
             resources: Vec::new(),
             origins: Vec::new(),
             first_party: false,
+            color: None,
         })
     };
     let all = [
