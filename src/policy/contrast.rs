@@ -50,7 +50,7 @@ mod tests {
             ("#767676", "#ffffff", 4.54),
             ("#ff0000", "#ffffff", 4.0),
             ("#0000ff", "#ffffff", 8.59),
-            ("#0b5c57", "#ffffff", 7.75),
+            ("#0b5c57", "#ffffff", 7.83),
         ] {
             let found = ratio(color(a), color(b));
             assert!((found - expected).abs() < 0.01, "{a} on {b}: {found}");
@@ -88,9 +88,7 @@ mod tests {
     fn named(block: &str) -> BTreeMap<&str, Color> {
         let pairs = block.split(';').filter_map(|line| line.split_once(':'));
         pairs
-            .filter_map(|(name, value)| {
-                Some((name.trim().rsplit("--").next()?, value.trim().parse::<Color>().ok()?))
-            })
+            .filter_map(|(name, value)| Some((name.trim().rsplit("--").next()?, value.trim().parse::<Color>().ok()?)))
             .collect()
     }
 
