@@ -18,6 +18,7 @@ mod console_login;
 mod console_places;
 mod console_roles;
 mod console_sessions;
+mod consent;
 mod cookies;
 mod cors;
 mod devices;
