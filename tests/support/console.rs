@@ -39,8 +39,7 @@ impl Browser {
     /// fields.
     pub async fn press(&mut self, page: &Seen, fields: &[(&str, &str)]) -> Seen {
         let form = page.asking_form();
-        let fields: Vec<(&str, &str)> =
-            [("key", form.1.as_str())].into_iter().chain(fields.iter().copied()).collect();
+        let fields: Vec<(&str, &str)> = [("key", form.1.as_str())].into_iter().chain(fields.iter().copied()).collect();
         self.submit(page, &form.0, &fields).await
     }
 
@@ -72,8 +71,12 @@ impl Seen {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for piece in self.body.split('<').skip(1) {
-            text.push_str(piece.split_once('>').map_or("", |(_, words)| words));
-            text.push(' ');
+            let (tag, words) = piece.split_once('>').unwrap_or_default();
+            let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
+            if !["a", "bdi", "span", "strong", "time"].contains(&name) {
+                text.push(' ');
+            }
+            text.push_str(words);
         }
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
