@@ -238,6 +238,39 @@ CREATE TABLE revoked_tokens (
 );
 CREATE INDEX revoked_tokens_by_expiry ON revoked_tokens (expires_at);
 
+-- Everything that takes back or narrows, in the order of commits: a transaction takes the next number as its last
+-- statement and holds the one row until it has committed. `trimmed`: entries up to there are gone. `timeline`: the last
+-- one that every lease of an earlier one has surely run out on. `longest_ms`: the longest lease any node ever had.
+CREATE TABLE feed_state (
+    one        BIGINT PRIMARY KEY,
+    counter    BIGINT NOT NULL,
+    trimmed    BIGINT NOT NULL,
+    timeline   TEXT NOT NULL,
+    longest_ms BIGINT NOT NULL
+);
+INSERT INTO feed_state (one, counter, trimmed, timeline, longest_ms) VALUES (1, 0, 0, '', 0);
+CREATE TABLE feed (
+    number BIGINT NOT NULL,
+    item   BIGINT NOT NULL,
+    kind   TEXT NOT NULL,
+    id     TEXT NOT NULL,
+    epoch  BIGINT,
+    level  TEXT,
+    serial BIGINT,
+    PRIMARY KEY (number, item)
+);
+
+-- Serving nodes that answer checks from memory. A new id for every registration; `value` is drawn anew by every renewal.
+CREATE TABLE nodes (
+    node_id    UUID PRIMARY KEY,
+    lease_ms   BIGINT NOT NULL,
+    value      UUID NOT NULL,
+    applied    BIGINT NOT NULL,
+    timeline   TEXT NOT NULL,
+    protocol   BIGINT NOT NULL,
+    renewed_at TIMESTAMPTZ NOT NULL
+);
+
 CREATE TABLE incidents (
     incident_id     TEXT PRIMARY KEY,
     target_kind     TEXT NOT NULL,

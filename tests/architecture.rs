@@ -57,7 +57,8 @@ const CRATES: [(&[&str], &[&str]); 4] = [
 /// What tells two SQL engines apart, and the only files that may.
 const ENGINE_WORDS: [&str; 8] =
     ["Db::Postgres", "Db::Sqlite", "PgRead", "PgWrite", "LiteRead", "LiteWrite", "Row::Pg", "Row::Lite"];
-const ENGINE_FILES: [&str; 3] = ["src/store/engine.rs", "src/store/migrations.rs", "src/store/opening.rs"];
+const ENGINE_FILES: [&str; 4] =
+    ["src/store/engine.rs", "src/store/hints.rs", "src/store/migrations.rs", "src/store/opening.rs"];
 
 /// Audiences of `web`: none knows another.
 const AUDIENCES: [&str; 6] = ["oauth", "pages", "console", "resource", "api", "ops"];
@@ -341,6 +342,42 @@ fn empty_names(file: &str, tokens: &[Token]) -> Vec<(usize, String)> {
         .collect()
 }
 
+/// What takes back or narrows, as statements begin, and what must not be overlooked in them.
+const TAKES_BACK: [&str; 7] = [
+    "UPDATE epochs SET",
+    "DELETE FROM epochs",
+    "UPDATE sessions SET",
+    "DELETE FROM sessions",
+    "INTO revoked_tokens",
+    "UPDATE clients SET",
+    "FROM client_secrets WHERE client_id = $1 AND",
+];
+
+/// Functions with such a statement that tell the feed nothing, and why that is right.
+const TELLS_NOTHING: [(&str, &str); 6] = [
+    ("epochs::hold", "changes nothing"),
+    ("sessions::rotate", "an older access token lives until it expires; refresh tokens are judged from the truth"),
+    ("sessions::touch", "a time nothing rests on"),
+    ("sessions::sweep_subject", "marks what a told raise has killed"),
+    ("sessions::sweep_device", "marks what a told raise has killed"),
+    ("sessions::sweep_client", "marks what a told raise has killed"),
+];
+
+/// Functions of a store file with a statement that takes back, without a word to the feed.
+fn untold(file: &str, source: &str) -> Vec<String> {
+    let module = module_path(file).pop().unwrap_or_default();
+    let body = |text: &str| text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+    let source = body(source);
+    let functions = source.split("async fn ").skip(1);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace(" \\ ", " ");
+    functions
+        .filter(|text| TAKES_BACK.iter().any(|begin| words(text).contains(begin)))
+        .filter(|text| !text.contains(".tell(") && !text.contains(".tell_all("))
+        .map(|text| format!("{module}::{}", text.chars().take_while(|c| is_word(*c)).collect::<String>()))
+        .filter(|name| !TELLS_NOTHING.iter().any(|(known, _)| known == name))
+        .collect()
+}
+
 // ------------------------------------------------------------------------------------------------ the house itself
 
 /// Every Rust file under `src`, as `src/...`, with its text.
@@ -369,6 +406,25 @@ fn the_house_keeps_its_rules() {
     let found: Vec<String> =
         house.iter().flat_map(|(file, source)| breaches(file, source)).map(|breach| breach.to_string()).collect();
     assert!(found.is_empty(), "the house rules are broken:\n{}", found.join("\n"));
+}
+
+#[test]
+fn sto_05_whatever_takes_back_tells_the_feed() {
+    let found: Vec<String> = house()
+        .iter()
+        .filter(|(file, _)| file.starts_with("src/"))
+        .flat_map(|(file, source)| untold(file, source))
+        .collect();
+    assert!(found.is_empty(), "these take back and tell nobody: {found:?}");
+    let planted = [
+        "pub async fn f(c: &mut Conn) { c.execute(\"UPDATE epochs SET epoch = 9\", &[]).await }",
+        "pub async fn f(c: &mut Conn) { let a = \"UPDATE\n   sessions SET ended_at = $1\"; }",
+        "pub async fn f(c: &mut Conn) { c.tell(x) }\npub async fn f() { \"INSERT INTO revoked_tokens\" }",
+    ];
+    for source in planted {
+        assert_eq!(untold("src/store/x.rs", source), ["x::f"], "{source}");
+    }
+    assert!(untold("src/store/epochs.rs", "async fn hold() { \"UPDATE epochs SET epoch = epoch\" }").is_empty());
 }
 
 #[test]

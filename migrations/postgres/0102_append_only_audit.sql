@@ -13,3 +13,7 @@ CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
 DROP INDEX customers_by_name;
 ALTER TABLE customers ALTER COLUMN name_folded TYPE TEXT COLLATE "C";
 CREATE INDEX customers_by_name ON customers (name_folded, customer_id);
+
+-- Which history of the database this server writes: a promoted standby begins a new one, and says so at once (its control
+-- file does so only after a checkpoint). Feed numbers, rows of nodes and acknowledgements hold within one.
+CREATE VIEW timelines AS SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline;

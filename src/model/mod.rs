@@ -8,6 +8,7 @@ pub mod color;
 pub mod customer;
 pub mod device;
 pub mod epoch;
+pub mod feed;
 pub mod ids;
 pub mod incident;
 pub mod login;

@@ -7,6 +7,7 @@ use super::{Conn, StoreError, epochs, subjects};
 use crate::clock::Timestamp;
 use crate::model::client::{AuthMethod, Client, ClientType};
 use crate::model::epoch::{EpochKind, Epochs};
+use crate::model::feed::Item;
 use crate::model::ids::ClientId;
 
 /// A client with what proves it and the epochs read in the same statement: global, client, subject.
@@ -149,19 +150,26 @@ pub async fn add_secret(
     conn.execute(insert, &[&secret_id, &id.as_str(), &digest.to_vec(), &now]).await?;
     let drop_old = "DELETE FROM client_secrets WHERE client_id = $1 AND secret_id NOT IN
                     (SELECT secret_id FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC, secret_id DESC LIMIT 2)";
-    conn.execute(drop_old, &[&id.as_str()]).await.map(|_| ())
+    conn.execute(drop_old, &[&id.as_str()]).await?;
+    conn.tell(Item::Client { client: id.to_string() });
+    Ok(())
 }
 
 /// Drops all but the newest secret; how many were dropped.
 pub async fn end_old_secrets(conn: &mut Conn, id: &ClientId) -> Result<u64, StoreError> {
     let sql = "DELETE FROM client_secrets WHERE client_id = $1 AND secret_id NOT IN
                (SELECT secret_id FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC, secret_id DESC LIMIT 1)";
-    conn.execute(sql, &[&id.as_str()]).await
+    let dropped = conn.execute(sql, &[&id.as_str()]).await?;
+    conn.tell(Item::Client { client: id.to_string() });
+    Ok(dropped)
 }
 
 /// Disables (with a time) or enables (without) a client; false if there is none.
 pub async fn set_disabled(conn: &mut Conn, id: &ClientId, at: Option<Timestamp>) -> Result<bool, StoreError> {
-    Ok(conn.execute("UPDATE clients SET disabled_at = $2 WHERE client_id = $1", &[&id.as_str(), &at]).await? == 1)
+    let sql = "UPDATE clients SET disabled_at = $2 WHERE client_id = $1";
+    let done = conn.execute(sql, &[&id.as_str(), &at]).await? == 1;
+    conn.tell_all(done.then(|| Item::Client { client: id.to_string() }));
+    Ok(done)
 }
 
 /// Lists of plain texts as JSON; they always can be written.

@@ -4,23 +4,30 @@
 
 use std::str::FromStr;
 
-use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgPool, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{Arguments, Decode, Postgres, Row as _, Sqlite, Transaction, Type};
+use sqlx::postgres::{PgPool, PgRow};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Transaction, Type};
 use uuid::Uuid;
 
 use super::deadline::{commit_in_time, in_time};
-use super::{StoreError, opening};
-use crate::clock::Timestamp;
+use super::hints::Hint;
+pub use super::params::Param;
+use super::params::{lite_arguments, pg_arguments};
+use super::{StoreError, feed, opening};
+use crate::model::feed::{Item, Mark};
 use crate::model::incident::Durability;
 
 /// The database: a pool per engine. SQLite has one writer, so that a transaction never meets another.
 #[derive(Clone, Debug)]
 pub enum Db {
     /// Several serving nodes on one primary.
-    Postgres(PgPool),
+    Postgres {
+        /// For everything.
+        pool: PgPool,
+        /// Connections that floods of sign-ins and checks never take: for revocations and leases.
+        lane: PgPool,
+    },
     /// One file, one serving process.
     Sqlite {
         /// One connection.
@@ -34,6 +41,10 @@ pub enum Db {
 #[derive(Debug)]
 pub struct Conn {
     line: Line,
+    /// What the transaction takes back or narrows.
+    told: Vec<Item>,
+    /// Where a commit that told something is hinted at.
+    hint: Option<Hint>,
     /// A statement failed. PostgreSQL answers COMMIT of such a transaction with a rollback that looks like success.
     failed: bool,
 }
@@ -67,60 +78,11 @@ pub trait FromRow: Sized {
 pub trait Column: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
 impl<T> Column for T where T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
 
-/// A type both engines take as a parameter.
-pub trait Param: Sync {
-    /// Adds it to a PostgreSQL statement.
-    fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError>;
-    /// Adds it to an SQLite statement.
-    fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError>;
-}
-
-/// Types that both drivers take as they are.
-macro_rules! plain_params {
-    ($($plain:ty),*) => {$(
-        impl Param for $plain {
-            fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
-                arguments.add(self.clone())
-            }
-            fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-                arguments.add(self.clone())
-            }
-        }
-        impl Param for Option<$plain> {
-            fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
-                arguments.add(self.clone())
-            }
-            fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-                arguments.add(self.clone())
-            }
-        }
-    )*};
-}
-plain_params!(i64, bool, String, Vec<u8>, Uuid, Timestamp);
-
-impl Param for &str {
-    fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
-        arguments.add(*self)
-    }
-    fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(*self)
-    }
-}
-
-impl Param for Option<&str> {
-    fn add_to_postgres(&self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
-        self.map(str::to_owned).add_to_postgres(arguments)
-    }
-    fn add_to_sqlite(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        self.map(str::to_owned).add_to_sqlite(arguments)
-    }
-}
-
 impl Db {
     /// Opens `postgres://...` or `sqlite:PATH` (made if missing, with its folder). Connects once, to fail early.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            opening::postgres(url).await.map(Self::Postgres)
+            opening::postgres(url).await.map(|(pool, lane)| Self::Postgres { pool, lane })
         } else if url.starts_with("sqlite:") {
             let (writer, reader) = opening::sqlite(url).await?;
             Ok(Self::Sqlite { writer, reader })
@@ -138,24 +100,42 @@ impl Db {
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn, StoreError> {
         let line = match self {
-            Self::Postgres(pool) => in_time(pool.acquire()).await.map(Line::PgRead),
+            Self::Postgres { pool, .. } => in_time(pool.acquire()).await.map(Line::PgRead),
             Self::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
         };
-        line.map(Conn::new)
+        Ok(Conn::new(line?, None))
+    }
+
+    /// A connection for reading what a revocation or a lease waits for.
+    pub async fn read_urgently(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Postgres { lane, .. } => Ok(Conn::new(Line::PgRead(in_time(lane.acquire()).await?), None)),
+            Self::Sqlite { .. } => self.read().await,
+        }
     }
 
     /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
     pub async fn begin(&self) -> Result<Conn, StoreError> {
-        let line = match self {
-            Self::Postgres(pool) => in_time(pool.begin()).await.map(Line::PgWrite),
-            Self::Sqlite { writer, .. } => in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Line::LiteWrite),
-        };
-        line.map(Conn::new)
+        match self {
+            Self::Postgres { pool, .. } => begin_pg(pool, pool).await,
+            Self::Sqlite { writer, .. } => {
+                let tx = in_time(writer.begin_with("BEGIN IMMEDIATE")).await?;
+                Ok(Conn::new(Line::LiteWrite(tx), None))
+            }
+        }
+    }
+
+    /// The same for a revocation or a lease.
+    pub async fn begin_urgently(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Postgres { pool, lane } => begin_pg(lane, pool).await,
+            Self::Sqlite { .. } => self.begin().await,
+        }
     }
 
     /// Where an acknowledged commit is safe right now.
     pub async fn durability(&self) -> Result<Durability, StoreError> {
-        let Self::Postgres(_) = self else { return Ok(Durability::Local) };
+        let Self::Postgres { .. } = self else { return Ok(Durability::Local) };
         let standbys: Option<String> =
             self.read().await?.value("SELECT current_setting('synchronous_standby_names')", &[]).await?;
         let named = standbys.is_some_and(|names| !names.trim().is_empty());
@@ -164,7 +144,7 @@ impl Db {
 
     /// Refuses a PostgreSQL server that could lose what it confirmed, or that is a replica. Says which setting.
     pub async fn check_settings(&self) -> Result<Result<(), String>, StoreError> {
-        let Self::Postgres(_) = self else { return Ok(Ok(())) };
+        let Self::Postgres { .. } = self else { return Ok(Ok(())) };
         let mut conn = self.read().await?;
         for (name, wanted) in
             [("fsync", "on"), ("full_page_writes", "on"), ("data_sync_retry", "off"), ("transaction_read_only", "off")]
@@ -185,7 +165,10 @@ impl Db {
     /// Closes all connections after the statements under way.
     pub async fn close(&self) {
         match self {
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, lane } => {
+                lane.close().await;
+                pool.close().await;
+            }
             Self::Sqlite { writer, reader } => {
                 reader.close().await;
                 writer.close().await;
@@ -195,8 +178,18 @@ impl Db {
 }
 
 impl Conn {
-    fn new(line: Line) -> Self {
-        Self { line, failed: false }
+    fn new(line: Line, hint: Option<Hint>) -> Self {
+        Self { line, failed: false, told: Vec::new(), hint }
+    }
+
+    /// Notes what this transaction takes back or narrows. It is written to the feed by the commit, and nowhere else.
+    pub fn tell(&mut self, item: Item) {
+        self.told.push(item);
+    }
+
+    /// Notes an item, if there is one.
+    pub fn tell_all(&mut self, items: impl IntoIterator<Item = Item>) {
+        self.told.extend(items);
     }
 
     /// Runs a statement; how many rows it touched.
@@ -249,6 +242,13 @@ impl Conn {
     /// Ends the transaction: [`StoreError::Refused`] and nothing is kept, [`StoreError::CommitUnknown`] and nobody
     /// knows. After a failed statement, whoever overlooked the failure, nothing is kept on either engine.
     pub async fn commit(self) -> Result<(), StoreError> {
+        self.commit_told().await.map(|_| ())
+    }
+
+    /// The same; the feed number it took, if it told anything.
+    pub async fn commit_told(mut self) -> Result<Option<Mark>, StoreError> {
+        let told = std::mem::take(&mut self.told);
+        let mark = if told.is_empty() || self.failed { None } else { Some(feed::write(&mut self, &told).await?) };
         if self.failed {
             return Err(StoreError::Refused("an earlier statement of the transaction failed".to_owned()));
         }
@@ -256,7 +256,11 @@ impl Conn {
             Line::PgRead(_) | Line::LiteRead(_) => Ok(()),
             Line::PgWrite(tx) => commit_in_time(tx.commit()).await,
             Line::LiteWrite(tx) => commit_in_time(tx.commit()).await,
+        }?;
+        if let (Some(hint), Some(_)) = (self.hint, &mark) {
+            hint.send();
         }
+        Ok(mark)
     }
 
     async fn rows(&mut self, sql: &'static str, params: &[&dyn Param]) -> Result<Vec<Row>, StoreError> {
@@ -311,20 +315,9 @@ impl Row {
     }
 }
 
-fn pg_arguments(params: &[&dyn Param]) -> Result<PgArguments, StoreError> {
-    let mut arguments = PgArguments::default();
-    for param in params {
-        param.add_to_postgres(&mut arguments).map_err(|error| StoreError::Refused(error.to_string()))?;
-    }
-    Ok(arguments)
-}
-
-fn lite_arguments(params: &[&dyn Param]) -> Result<SqliteArguments, StoreError> {
-    let mut arguments = SqliteArguments::default();
-    for param in params {
-        param.add_to_sqlite(&mut arguments).map_err(|error| StoreError::Refused(error.to_string()))?;
-    }
-    Ok(arguments)
+async fn begin_pg(from: &PgPool, hints: &PgPool) -> Result<Conn, StoreError> {
+    let tx = in_time(from.begin()).await?;
+    Ok(Conn::new(Line::PgWrite(tx), Some(Hint::new(hints))))
 }
 
 async fn run_pg(conn: &mut sqlx::PgConnection, sql: &'static str, params: &[&dyn Param]) -> Result<u64, StoreError> {

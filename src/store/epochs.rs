@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::engine::{FromRow, Row};
 use super::{Conn, StoreError};
 use crate::model::epoch::{EpochKind, Epochs, Level};
+use crate::model::feed::Item;
 
 /// The id of the one global row.
 pub const EVERYBODY: &str = "*";
@@ -31,7 +32,9 @@ pub async fn insert(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<(), St
 /// Raises an epoch; the new one, or `None` if there is no such row.
 pub async fn raise(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<Option<i64>, StoreError> {
     let sql = "UPDATE epochs SET epoch = epoch + 1 WHERE kind = $1 AND id = $2 RETURNING epoch";
-    conn.value(sql, &[&kind.as_str(), &id]).await
+    let raised = conn.value(sql, &[&kind.as_str(), &id]).await?;
+    conn.tell_all(raised.map(|epoch| Item::Raised { kind, id: id.to_owned(), epoch }));
+    Ok(raised)
 }
 
 /// Holds an epoch's row until the transaction ends, so that transactions that rest on it run one after the other.
@@ -44,13 +47,20 @@ pub async fn hold(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<(), Stor
 pub async fn lock(conn: &mut Conn, subject: &str) -> Result<Option<i64>, StoreError> {
     let sql = "UPDATE epochs SET epoch = epoch + 1, level = 'full'
                WHERE kind = 'subject' AND id = $1 AND level <> 'full' RETURNING epoch";
-    conn.value(sql, &[&subject]).await
+    let raised = conn.value(sql, &[&subject]).await?;
+    if let Some(epoch) = raised {
+        conn.tell(Item::Raised { kind: EpochKind::Subject, id: subject.to_owned(), epoch });
+        conn.tell(Item::Level { subject: subject.to_owned(), level: Level::Full });
+    }
+    Ok(raised)
 }
 
 /// Lifts a subject's lock; false if it was not locked. Kills nothing and revives nothing.
 pub async fn unlock(conn: &mut Conn, subject: &str) -> Result<bool, StoreError> {
     let sql = "UPDATE epochs SET level = 'none' WHERE kind = 'subject' AND id = $1 AND level = 'full'";
-    Ok(conn.execute(sql, &[&subject]).await? == 1)
+    let done = conn.execute(sql, &[&subject]).await? == 1;
+    conn.tell_all(done.then(|| Item::Level { subject: subject.to_owned(), level: Level::None }));
+    Ok(done)
 }
 
 /// A subject's restriction now; `None` if there is no such subject.

@@ -47,7 +47,7 @@ pub async fn run(db: &Db) -> Result<usize, MigrationError> {
     refuse_newer(db).await?;
     let _one_at_a_time = lock_file(db).await?;
     match db {
-        Db::Postgres(pool) => {
+        Db::Postgres { pool, .. } => {
             // Not back into the pool: a migration may take longer than a statement, and closing ends the lock.
             let mut conn = pool.acquire().await.map_err(|e| failed(&e))?.detach();
             let unhurried = "SET statement_timeout = 0; SET lock_timeout = 0";
@@ -93,7 +93,7 @@ async fn refuse_newer(db: &Db) -> Result<(), MigrationError> {
 /// Versions applied so far; none if nothing was ever applied.
 async fn applied(db: &Db) -> Result<Vec<i64>, MigrationError> {
     let listed = match db {
-        Db::Postgres(pool) => {
+        Db::Postgres { pool, .. } => {
             let mut conn = pool.acquire().await.map_err(|e| failed(&e))?;
             let there: Option<String> = sqlx::query_scalar("SELECT CAST(to_regclass('_sqlx_migrations') AS TEXT)")
                 .fetch_one(&mut *conn)

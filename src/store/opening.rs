@@ -11,8 +11,12 @@ use sqlx::{ConnectOptions, Sqlite};
 use super::StoreError;
 use super::deadline::{DEADLINE, in_time, phrase, when_free};
 
-/// One primary. Every connection is refused that leads to a replica.
-pub(super) async fn postgres(url: &str) -> Result<PgPool, StoreError> {
+/// Connections of the lane for revocations and leases.
+const LANE: u32 = 6;
+
+/// One primary, by two pools: for everything, and the lane for revocations and leases. Every connection is refused that
+/// leads to a replica.
+pub(super) async fn postgres(url: &str) -> Result<(PgPool, PgPool), StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Refused(phrase(&error)))?;
     let ssl_mode = ssl_mode(&options, url);
     let options = options
@@ -23,15 +27,17 @@ pub(super) async fn postgres(url: &str) -> Result<PgPool, StoreError> {
         .options([("idle_in_transaction_session_timeout", "4000")])
         // Slow statements are told about by what waits for them; sqlx's own line would cost ours.
         .disable_statement_logging();
-    let pool = PoolOptions::new().max_connections(16).acquire_timeout(DEADLINE).after_connect(|conn, _| {
-        Box::pin(async move {
-            // A primary that became a replica meanwhile would show what was true a while ago.
-            let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
-            if replica { Err(sqlx::Error::Protocol("the server is a replica".to_owned())) } else { Ok(()) }
+    let pool = |most| {
+        PoolOptions::new().max_connections(most).acquire_timeout(DEADLINE).after_connect(|conn, _| {
+            Box::pin(async move {
+                // A primary that became a replica meanwhile would show what was true a while ago.
+                let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
+                if replica { Err(sqlx::Error::Protocol("the server is a replica".to_owned())) } else { Ok(()) }
+            })
         })
-    });
-    let pool = pool.connect_with(options);
-    in_time(pool).await
+    };
+    let lane = pool(LANE).connect_lazy_with(options.clone());
+    Ok((in_time(pool(16).connect_with(options)).await?, lane))
 }
 
 /// How a connection is proven: over a network by the server's certificate and name, unless the URL says otherwise.

@@ -4,11 +4,14 @@ use uuid::Uuid;
 
 use super::{Conn, StoreError};
 use crate::clock::Timestamp;
+use crate::model::feed::Item;
 
 /// Takes one access token back; safe to repeat.
 pub async fn insert(conn: &mut Conn, session: Uuid, serial: i64, expires_at: Timestamp) -> Result<bool, StoreError> {
     let sql = "INSERT INTO revoked_tokens (session_id, serial, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    Ok(conn.execute(sql, &[&session, &serial, &expires_at]).await? == 1)
+    let done = conn.execute(sql, &[&session, &serial, &expires_at]).await? == 1;
+    conn.tell_all(done.then_some(Item::Token { session, serial }));
+    Ok(done)
 }
 
 /// Drops up to `limit` rows whose tokens have expired anyway.

@@ -9,6 +9,7 @@ use super::{Conn, StoreError};
 use crate::clock::Timestamp;
 use crate::model::device::DeviceDetails;
 use crate::model::epoch::{Epochs, Level};
+use crate::model::feed::Item;
 use crate::model::ids::ClientId;
 use crate::model::session::{Record, Rotation, Session, Shape, SubjectKind};
 
@@ -167,7 +168,9 @@ pub async fn rotate(conn: &mut Conn, id: Uuid, from: i64, to: &Rotation, shapes:
 /// Ends a session, keeping the first time; false if it was over already or never was.
 pub async fn end(conn: &mut Conn, id: Uuid, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE session_id = $1 AND ended_at IS NULL";
-    Ok(conn.execute(sql, &[&id, &now, &reason]).await? == 1)
+    let done = conn.execute(sql, &[&id, &now, &reason]).await? == 1;
+    conn.tell_all(done.then_some(Item::Ended { session: id }));
+    Ok(done)
 }
 
 /// A session by id, without looking at epochs.

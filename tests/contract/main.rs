@@ -14,6 +14,8 @@ mod engine;
 mod engines;
 mod epochs;
 mod facts;
+mod feed;
+mod hints;
 mod idempotency;
 mod incidents;
 mod logins;

@@ -1,0 +1,93 @@
+//! Hints that the feed grew: a notification on PostgreSQL, the file's version on SQLite. Only ever a hint: it may be lost,
+//! and no promise rests on it (a lease does). Knows two engines, like `engine`.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPool};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::time::{sleep, timeout};
+
+use super::deadline::in_time;
+use super::{Db, StoreError};
+
+/// How often an embedded database's version is looked at.
+pub const POLL: Duration = Duration::from_millis(10);
+
+/// Sends a notification after a commit. Not inside the transaction: a full queue would fail the COMMIT itself, and the
+/// revocation with it.
+#[derive(Clone, Debug)]
+pub(super) struct Hint(PgPool);
+
+impl Hint {
+    pub(super) fn new(pool: &PgPool) -> Self {
+        Self(pool.clone())
+    }
+
+    pub(super) fn send(self) {
+        tokio::spawn(async move {
+            if let Err(error) = in_time(sqlx::query("NOTIFY rescind_feed").execute(&self.0)).await {
+                tracing::debug!(%error, "a hint was not sent");
+            }
+        });
+    }
+}
+
+/// Waits for hints, on a connection of its own that never writes.
+#[derive(Debug)]
+pub enum Listener {
+    /// Listens.
+    Postgres(Box<PgListener>),
+    /// Looks at the version of the file.
+    Sqlite {
+        /// A connection that never writes: its own commits would not count.
+        conn: Box<SqliteConnection>,
+        /// The version last seen.
+        version: i64,
+    },
+}
+
+impl Listener {
+    /// Begins to listen.
+    pub async fn open(db: &Db) -> Result<Self, StoreError> {
+        match db {
+            Db::Postgres { lane, .. } => {
+                let mut listener = in_time(PgListener::connect_with(lane)).await?;
+                in_time(listener.listen("rescind_feed")).await?;
+                Ok(Self::Postgres(Box::new(listener)))
+            }
+            Db::Sqlite { reader, .. } => {
+                let options = reader.connect_options().as_ref().clone();
+                let conn = Box::new(in_time(options.connect()).await?);
+                let mut listener = Self::Sqlite { conn, version: 0 };
+                listener.moved().await?;
+                Ok(listener)
+            }
+        }
+    }
+
+    /// Waits for a hint, or for so long; whether there was one.
+    pub async fn wait(&mut self, patience: Duration) -> Result<bool, StoreError> {
+        match self {
+            Self::Postgres(listener) => match timeout(patience, listener.recv()).await {
+                Ok(heard) => in_time(async { heard }).await.map(|_| true),
+                Err(_) => Ok(false),
+            },
+            Self::Sqlite { .. } => {
+                sleep(patience.min(POLL)).await;
+                self.moved().await
+            }
+        }
+    }
+
+    /// Whether another connection has committed since the last look. On PostgreSQL nobody knows without waiting.
+    pub async fn moved(&mut self) -> Result<bool, StoreError> {
+        match self {
+            Self::Postgres(_) => Ok(false),
+            Self::Sqlite { conn, version } => {
+                let query = sqlx::query_scalar::<_, i64>("PRAGMA data_version");
+                let found = in_time(query.fetch_one(conn.as_mut())).await?;
+                Ok(std::mem::replace(version, found) != found)
+            }
+        }
+    }
+}
