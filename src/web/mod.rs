@@ -3,10 +3,12 @@
 
 pub mod api;
 pub mod arrival;
+pub mod console;
 pub mod envelope;
 pub mod error;
 pub mod guard;
 pub mod missing;
+pub mod moment;
 pub mod oauth;
 pub mod ops;
 pub mod page;

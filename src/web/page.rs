@@ -21,17 +21,22 @@ pub struct Frame {
     pub nonce: String,
     /// Changes with every release, so that no old stylesheet is kept.
     pub version: &'static str,
+    /// The zone of the times on the page.
+    pub zone: String,
 }
 
 impl Frame {
     /// A frame for one response.
     #[must_use]
     pub fn new(app: &App) -> Self {
-        Self::named(&app.settings.name)
+        let settings = &app.settings;
+        Self { bank: settings.name.clone(), zone: settings.time_zone.to_string(), ..Self::bare() }
     }
 
-    fn named(bank: &str) -> Self {
-        Self { bank: bank.to_owned(), nonce: random::letters(22), version: env!("CARGO_PKG_VERSION") }
+    /// For an answer that has no app to ask.
+    pub(super) fn bare() -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self { bank: "Rescind".to_owned(), nonce: random::letters(22), version, zone: String::new() }
     }
 }
 
@@ -225,8 +230,7 @@ impl From<Fault> for PageError {
 
 impl<'r> Responder<'r, 'static> for PageError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
-        let bank = request.rocket().state::<std::sync::Arc<App>>().map_or("Rescind", |app| &app.settings.name);
-        let frame = Frame::named(bank);
+        let frame = request.rocket().state::<std::sync::Arc<App>>().map_or_else(Frame::bare, |app| Frame::new(app));
         let request_id = Arrival::of(request).id.clone();
         let notice = Notice { frame, title: self.title.to_owned(), words: self.words, next: None, request_id };
         let page = Page::render(&notice.frame, &notice).map_err(|_| Status::InternalServerError)?;

@@ -35,6 +35,7 @@ GET    /account                                  303 200 303 303 303 303 303 303
 POST   /account/sign-out                         303 403 303 303 303 303 303 303 303
 GET    /signed-out                               200 200 200 200 200 200 200 200 200
 GET    /static/style.css                         200 200 200 200 200 200 200 200 200
+GET    /static/console.js                        200 200 200 200 200 200 200 200 200
 GET    /static/icon.svg                          200 200 200 200 200 200 200 200 200
 GET    /health/live                              200 200 200 200 200 200 200 200 200
 GET    /health/ready                             200 200 200 200 200 200 200 200 200

@@ -1,4 +1,4 @@
-//! The stylesheet and the icon.
+//! The stylesheet, the console's script and the icon.
 
 use rocket::get;
 use rocket::http::{ContentType, Header};
@@ -26,4 +26,9 @@ pub fn style() -> Asset {
 #[get("/static/icon.svg")]
 pub fn icon() -> Asset {
     Asset(ContentType::SVG, include_str!("../../../static/icon.svg"))
+}
+
+#[get("/static/console.js")]
+pub fn console() -> Asset {
+    Asset(ContentType::JavaScript, include_str!("../../../static/console.js"))
 }
