@@ -29,7 +29,7 @@ pub struct Wire {
     pub asked: Vec<String>,
     /// Pages that came.
     pub documents: Vec<Document>,
-    /// Bytes that came, headers included.
+    /// Bytes that came for the last page, with everything it needed and headers.
     pub bytes: u64,
 }
 
@@ -39,7 +39,11 @@ impl Wire {
         let line: Value = serde_json::from_str(line).expect("a line of JSON");
         let (method, params) = (&line["message"]["method"], &line["message"]["params"]);
         match method.as_str().unwrap_or_default() {
-            "Network.requestWillBeSent" => self.asked.push(text(&params["request"]["url"])),
+            "Network.requestWillBeSent" => {
+                self.asked.push(text(&params["request"]["url"]));
+                let is_new_page = params["type"] == "Document" && params["redirectResponse"].is_null();
+                self.bytes = if is_new_page { 0 } else { self.bytes };
+            }
             "Network.responseReceived" if params["type"] == "Document" => self.documents.push(document(params)),
             "Network.loadingFinished" => {
                 // Chromium writes whole numbers as floating ones here and there.
