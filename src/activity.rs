@@ -27,6 +27,7 @@ pub struct Seen {
 pub struct Activity {
     seen: Mutex<HashMap<Uuid, Seen>>,
     pages: Mutex<HashMap<Uuid, Timestamp>>,
+    console: Mutex<HashMap<Uuid, Timestamp>>,
     tokens: Mutex<HashMap<String, i64>>,
 }
 
@@ -55,6 +56,19 @@ impl Activity {
     /// Takes the pages noted so far.
     pub fn take_pages(&self) -> Vec<(Uuid, Timestamp)> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    }
+
+    /// Notes that a member of staff's session was shown a page.
+    pub fn note_console(&self, staff_session_id: Uuid, at: Timestamp) {
+        let mut all = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST || all.contains_key(&staff_session_id) {
+            all.insert(staff_session_id, at);
+        }
+    }
+
+    /// Takes the console's pages noted so far.
+    pub fn take_console(&self) -> Vec<(Uuid, Timestamp)> {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
     }
 
     /// Counts a token a client got for itself.

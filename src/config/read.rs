@@ -9,7 +9,10 @@ use chrono::TimeDelta;
 use rocket::figment::value::Value;
 use rocket::figment::{Figment, Profile, Provider};
 
-use super::{ConfigError, Lifetimes, Network, SECRETS, SETTINGS, Settings};
+use super::{ConfigError, Lifetimes, SECRETS, SETTINGS, Settings};
+use crate::model::network::Network;
+use crate::place::Places;
+use crate::place::networks::NamedNetwork;
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
 use crate::secret::text::SecretText;
 
@@ -44,10 +47,9 @@ impl Raw {
         let mut values = BTreeMap::new();
         for (key, value) in toml_table(figment)? {
             let name = known(&key).ok_or_else(|| ConfigError(format!("Rocket.toml: unknown setting rescind.{key}")))?;
-            values.insert(
-                name,
-                scalar(&value).ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?,
-            );
+            let text = if name == "networks" { scalar(&value).or_else(|| named(&value)) } else { scalar(&value) };
+            let text = text.ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?;
+            values.insert(name, text);
         }
         let mut given = BTreeSet::new();
         for (key, value) in pairs {
@@ -98,6 +100,10 @@ impl Raw {
             .map_err(|_| wrong("token_prefix", "must be 2 to 12 of a-z 0-9, the first a letter"))?;
         let issuer = issuer(&self.text("issuer"), &rocket)?;
         let proxies = self.list("trusted_proxies").iter().map(|text| Network::parse(text)).collect::<Option<Vec<_>>>();
+        let networks =
+            self.list("networks").iter().map(|text| NamedNetwork::parse(text)).collect::<Result<Vec<_>, _>>();
+        let networks = networks.map_err(|why| wrong("networks", &why))?;
+        let places_file = self.optional("places_file").map(PathBuf::from);
         let phone_country = self.optional("phone_country");
         if phone_country.as_ref().is_some_and(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
             return Err(wrong("phone_country", "must be two capital letters, such as KE"));
@@ -110,6 +116,8 @@ impl Raw {
         }
         let settings = Settings {
             hosts: hosts(&self.list("hosts"), &issuer),
+            console_host: self.console_host()?,
+            staff_sessions: self.number("staff_sessions", 1, 20)?,
             issuer,
             token_prefix,
             trusted_proxies: proxies
@@ -120,6 +128,9 @@ impl Raw {
                 .parse()
                 .map_err(|_| wrong("time_zone", "must be a zone such as Africa/Nairobi"))?,
             phone_country,
+            places: Places::open(&networks, places_file.as_deref()).map_err(|why| wrong("places_file", &why))?,
+            networks,
+            places_file,
             breached_passwords: self.optional("breached_passwords").map(PathBuf::from),
             lifetimes: self.lifetimes()?,
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
@@ -146,7 +157,17 @@ impl Raw {
             sign_in: TimeDelta::hours(self.number("sign_in_hours", 1, 720)?),
             sign_in_idle: TimeDelta::minutes(self.number("sign_in_idle_minutes", 1, 1440)?),
             login: TimeDelta::minutes(15),
+            staff: TimeDelta::hours(self.number("staff_hours", 1, 24)?),
+            staff_idle: TimeDelta::minutes(self.number("staff_idle_minutes", 2, 60)?),
         })
+    }
+
+    /// A host name as it comes in `Host`, in lower case.
+    fn console_host(&self) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.optional("console_host") else { return Ok(None) };
+        let is_host = url::Host::parse(&text).is_ok_and(|host| host.to_string() == text);
+        let rule = || ConfigError(format!("{} must be a host name without port or slash", env_name("console_host")));
+        if is_host { Ok(Some(text)) } else { Err(rule()) }
     }
 }
 
@@ -234,6 +255,13 @@ fn scalar(value: &Value) -> Option<String> {
         }
         Value::Char(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
     }
+}
+
+/// A table of networks by name, as the one line it also can be.
+fn named(value: &Value) -> Option<String> {
+    let Value::Dict(_, table) = value else { return None };
+    let lines = table.iter().map(|(name, network)| Some(format!("{name}={}", scalar(network)?)));
+    Some(lines.collect::<Option<Vec<_>>>()?.join(", "))
 }
 
 fn known(name: &str) -> Option<&'static str> {

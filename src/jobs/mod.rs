@@ -12,7 +12,7 @@ use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::incident::Incident;
 use crate::service::audit::{Told, record};
-use crate::store::{StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, throttles};
+use crate::store::{StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, staff_sessions, throttles};
 
 /// Rows touched in one transaction.
 const BATCH: i64 = 500;
@@ -52,7 +52,7 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-/// Writes when sessions, devices and browser sessions were last used.
+/// Writes when sessions, devices, browser sessions and staff were last seen.
 pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
     // In one order on every node, sessions before devices, so that two nodes never wait for each other.
     let (mut seen, pages) = (app.activity.take(), app.activity.take_pages());
@@ -76,6 +76,13 @@ pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
         let mut tx = app.db.begin().await?;
         for (id, at) in batch {
             browser_sessions::touch(&mut tx, *id, *at).await?;
+        }
+        tx.commit().await?;
+    }
+    for batch in app.activity.take_console().chunks(FLUSHED) {
+        let mut tx = app.db.begin().await?;
+        for (id, at) in batch {
+            staff_sessions::touch(&mut tx, *id, *at).await?;
         }
         tx.commit().await?;
     }
@@ -133,6 +140,8 @@ async fn tidy_batch(app: &App) -> Result<bool, StoreError> {
         logins::delete_expired(&mut tx, now, BATCH).await?,
         revoked_tokens::delete_expired(&mut tx, now, BATCH).await?,
         throttles::delete_unknown(&mut tx, now - TimeDelta::days(1), BATCH).await?,
+        // Kept for a while after their end: they say which browsers somebody signed in with before.
+        staff_sessions::delete_expired(&mut tx, now - TimeDelta::days(90), BATCH).await?,
     ];
     tx.commit().await?;
     Ok(dropped.into_iter().any(|rows| i64::try_from(rows).unwrap_or(0) == BATCH))

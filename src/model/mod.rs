@@ -10,6 +10,7 @@ pub mod epoch;
 pub mod ids;
 pub mod incident;
 pub mod login;
+pub mod network;
 pub mod scope;
 pub mod session;
 pub mod staff;

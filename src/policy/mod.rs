@@ -1,6 +1,7 @@
 //! WHAT IS ALLOWED: pure functions, decided by their arguments alone.
 
 pub mod client_rules;
+pub mod device_name;
 pub mod introspection;
 pub mod password_rules;
 pub mod phone;

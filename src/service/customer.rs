@@ -130,7 +130,7 @@ pub async fn set_password(app: &App, actor: &Actor, id: &CustomerId, new: &Secre
     let mut tx = app.db.begin().await?;
     epochs::raise(&mut tx, EpochKind::Subject, id.as_str()).await?;
     customers::set_password(&mut tx, id, &hash).await?;
-    throttles::reset_customer(&mut tx, id).await?;
+    throttles::reset_subject(&mut tx, id.as_str()).await?;
     let told = Told::done(Action::CustomerWrite, "customer", id).of(id).because("password set");
     record(app, &mut tx, actor, told).await?;
     tx.commit().await?;

@@ -127,7 +127,7 @@ pub async fn devices(app: &App, actor: &Actor, id: &CustomerId) -> Result<Option
     Ok(Some(found))
 }
 
-fn view(line: Listed) -> SessionView {
+pub(super) fn view(line: Listed) -> SessionView {
     let session = line.session;
     SessionView {
         session_id: session.session_id,

@@ -79,6 +79,52 @@ pub async fn last_agent(
     conn.value(sql, &[&customer, &action.as_str(), &target]).await
 }
 
+/// The read in [`list_events`]. The conditions on actions are those of its index, word for word.
+pub const LIST_EVENTS_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND audit_id < $3 AND customer_id IS NOT NULL
+      AND action <> 'refresh' AND action <> 'code_issue' AND action <> 'customer_read'
+      ORDER BY audit_id DESC LIMIT $4"
+);
+
+/// What a customer did and what was done to them, newest first, between two ids, without the routine of their apps.
+pub async fn list_events(
+    conn: &mut Conn,
+    customer: &str,
+    (after, before): (Uuid, Uuid),
+    limit: i64,
+) -> Result<Vec<Row>, StoreError> {
+    conn.fetch_all(LIST_EVENTS_SQL, &[&customer, &after, &before, &limit]).await
+}
+
+/// The read in [`last_alarm`].
+pub const LAST_ALARM_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND customer_id IS NOT NULL
+      AND action <> 'refresh' AND action <> 'code_issue' AND action <> 'customer_read'
+      AND (action = 'refresh_reuse' OR action = 'code_replay' OR action = 'generation_ahead')
+      ORDER BY audit_id DESC LIMIT 1"
+);
+
+/// The last sign, after an id, that a customer's tokens are in somebody else's hands.
+pub async fn last_alarm(conn: &mut Conn, customer: &str, after: Uuid) -> Result<Option<Row>, StoreError> {
+    conn.fetch_optional(LAST_ALARM_SQL, &[&customer, &after]).await
+}
+
+/// The read in [`list_looks`].
+pub const LIST_LOOKS_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND action = 'customer_read' ORDER BY audit_id DESC LIMIT $2"
+);
+
+/// Who looked at a customer, newest first.
+pub async fn list_looks(conn: &mut Conn, customer: &str, limit: i64) -> Result<Vec<Row>, StoreError> {
+    conn.fetch_all(LIST_LOOKS_SQL, &[&customer, &limit]).await
+}
+
 /// Rows after an id, oldest first; of one customer, if asked.
 pub async fn list(conn: &mut Conn, customer: Option<&str>, after: Uuid, limit: i64) -> Result<Vec<Row>, StoreError> {
     if let Some(customer) = customer {

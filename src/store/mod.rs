@@ -20,6 +20,7 @@ mod opening;
 pub mod revoked_tokens;
 pub mod sessions;
 pub mod staff;
+pub mod staff_sessions;
 pub mod subjects;
 pub mod throttles;
 

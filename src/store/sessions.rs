@@ -196,21 +196,29 @@ impl FromRow for Listed {
     }
 }
 
-/// The read in [`list_live`].
-pub const LIST_LIVE_SQL: &str = concat!(
-    "SELECT ",
-    columns!(),
-    ", s.last_seen_at, c.name AS client_name FROM sessions s
+/// Sessions whose ancestors are as they were at birth.
+macro_rules! from_living {
+    () => {
+        " FROM sessions s
       JOIN clients c ON c.client_id = s.client_id
       JOIN epochs g ON g.kind = 'global' AND g.id = '*' AND g.epoch = s.global_epoch
       JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id AND k.epoch = s.client_epoch
       JOIN epochs u ON u.kind = 'subject' AND u.id = s.subject_id AND u.epoch = s.subject_epoch
       LEFT JOIN epochs d ON d.kind = 'device' AND d.id = s.device_id
       LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = s.consent_id
-      WHERE s.subject_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
-      AND (s.device_id IS NULL OR d.epoch = s.device_epoch)
+      WHERE (s.device_id IS NULL OR d.epoch = s.device_epoch)
       AND (s.consent_id IS NULL OR n.epoch = s.consent_epoch)
-      AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
+      AND s.ended_at IS NULL AND s.expires_at > $2 AND "
+    };
+}
+
+/// The read in [`list_live`].
+pub const LIST_LIVE_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", s.last_seen_at, c.name AS client_name",
+    from_living!(),
+    "s.subject_id = $1 AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
       ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5"
 );
 
@@ -223,6 +231,36 @@ pub async fn list_live(
     limit: i64,
 ) -> Result<Vec<Listed>, StoreError> {
     conn.fetch_all(LIST_LIVE_SQL, &[&subject, &now, &before.0, &before.1, &limit]).await
+}
+
+/// The read in [`list_live_on_device`].
+pub const LIST_LIVE_ON_DEVICE_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", s.last_seen_at, c.name AS client_name",
+    from_living!(),
+    "s.device_id = $1 AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
+      ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5"
+);
+
+/// Live sessions on a device, newest first, before (`created_at`, id) of the page above.
+pub async fn list_live_on_device(
+    conn: &mut Conn,
+    device: Uuid,
+    before: (Timestamp, Uuid),
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    conn.fetch_all(LIST_LIVE_ON_DEVICE_SQL, &[&device.to_string(), &now, &before.0, &before.1, &limit]).await
+}
+
+/// The read in [`count_live`].
+pub const COUNT_LIVE_SQL: &str =
+    concat!("SELECT COUNT(*) FROM (SELECT s.session_id", from_living!(), "s.subject_id = $1 LIMIT $3) AS counted");
+
+/// How many live sessions a subject has, counted up to `most`.
+pub async fn count_live(conn: &mut Conn, subject: &str, now: Timestamp, most: i64) -> Result<i64, StoreError> {
+    Ok(conn.value(COUNT_LIVE_SQL, &[&subject, &now, &most]).await?.unwrap_or_default())
 }
 
 /// How much a revocation ends.

@@ -161,3 +161,54 @@ async fn the_last_program_that_did_something_to_a_target_is_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn events_are_newest_first_between_two_ids_and_leave_out_routine() {
+    on_both_engines(async |db| {
+        let of = |action: Action| Entry { action, outcome: Outcome::Done, ..entry(Some("john")) };
+        let quiet = [Action::Refresh, Action::CodeIssue, Action::CustomerRead];
+        let told = [of(Action::SignIn), of(Action::RefreshReuse), of(Action::SignOut)];
+        for one in told.iter().chain(&quiet.map(of)).chain([&entry(Some("jane")), &entry(None)]) {
+            write(&db, one).await;
+        }
+        let mut conn = db.read().await.unwrap();
+        let mut events = async |after: Uuid, before: Uuid, limit: i64| -> Vec<String> {
+            let rows = audit::list_events(&mut conn, "john", (after, before), limit).await.unwrap();
+            rows.into_iter().map(|row| row.action).collect()
+        };
+        let (all, end) = (Uuid::nil(), Uuid::max());
+        assert_eq!(events(all, end, 9).await, ["sign_out", "refresh_reuse", "sign_in"]);
+        assert_eq!(events(all, end, 1).await, ["sign_out"]);
+        assert_eq!(events(told[0].audit_id, end, 9).await, ["sign_out", "refresh_reuse"], "after");
+        assert_eq!(events(all, told[1].audit_id, 9).await, ["sign_in"], "before");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_alarm_and_who_looked_are_found() {
+    on_both_engines(async |db| {
+        let of = |action: Action| Entry { action, ..entry(Some("john")) };
+        let all = [
+            of(Action::RefreshReuse),
+            of(Action::CustomerRead),
+            of(Action::GenerationAhead),
+            of(Action::CodeReplay),
+            of(Action::SignIn),
+            of(Action::CustomerRead),
+            Entry { action: Action::RefreshReuse, ..entry(Some("jane")) },
+        ];
+        for one in &all {
+            write(&db, one).await;
+        }
+        let mut conn = db.read().await.unwrap();
+        let last = audit::last_alarm(&mut conn, "john", Uuid::nil()).await.unwrap();
+        assert_eq!(last.map(|row| row.audit_id), Some(all[3].audit_id));
+        let since = audit::last_alarm(&mut conn, "john", all[3].audit_id).await.unwrap();
+        assert!(since.is_none(), "not before that");
+        let looks = audit::list_looks(&mut conn, "john", 9).await.unwrap();
+        assert_eq!(looks.iter().map(|row| row.audit_id).collect::<Vec<_>>(), [all[5].audit_id, all[1].audit_id]);
+        assert_eq!(audit::list_looks(&mut conn, "john", 1).await.unwrap().len(), 1);
+    })
+    .await;
+}

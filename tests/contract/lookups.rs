@@ -5,14 +5,14 @@
 use std::fmt::Write as _;
 
 use rescind::clock::Clock;
-use rescind::store::{audit, codes, customers, devices, sessions};
+use rescind::store::{audit, browser_sessions, codes, customers, devices, incidents, sessions};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
 
 use super::engines::{Place, connect_postgres, on_both_engines_empty};
 
 /// What is looked up, the text the store sends, and the index made for it: by name, or by its primary key's table.
-const LOOKUPS: [(&str, &str, &str); 11] = [
+const LOOKUPS: [(&str, &str, &str); 20] = [
     ("customer by id", customers::FIND_SQL, "key of customers"),
     ("customers by phone", customers::LIST_BY_PHONE_SQL, "customers_by_phone"),
     ("customers by e-mail", customers::LIST_BY_EMAIL_SQL, "customers_by_email"),
@@ -24,11 +24,20 @@ const LOOKUPS: [(&str, &str, &str); 11] = [
     ("standing session of a client", sessions::FIND_STANDING_SQL, "sessions_standing"),
     ("devices of a customer", devices::LIST_SQL, "devices_by_customer"),
     ("audit of a customer", audit::LIST_OF_CUSTOMER_SQL, "audit_by_customer"),
+    ("live sessions on a device", sessions::LIST_LIVE_ON_DEVICE_SQL, "sessions_live_by_device"),
+    ("bounded count of live sessions", sessions::COUNT_LIVE_SQL, "sessions_by_subject"),
+    ("page of a customer's devices", devices::LIST_PAGE_SQL, "devices_by_customer"),
+    ("bounded count of devices", devices::COUNT_SQL, "devices_by_customer"),
+    ("live browser sessions of a customer", browser_sessions::LIST_LIVE_SQL, "browser_sessions_by_customer"),
+    ("events of a customer", audit::LIST_EVENTS_SQL, "audit_events"),
+    ("last alarm of a customer", audit::LAST_ALARM_SQL, "audit_events"),
+    ("who looked at a customer", audit::LIST_LOOKS_SQL, "audit_looks"),
+    ("incidents of a customer", incidents::LIST_OF_CUSTOMER_SQL, "incidents_by_customer"),
 ];
 
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
 /// sessions, those of people and, now and then, a standing one of its own.
-const FILL: [&str; 13] = [
+const FILL: [&str; 17] = [
     "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'client', 'k' || n, 1, 'none' FROM NUMBERS WHERE n <= 100",
@@ -49,6 +58,14 @@ const FILL: [&str; 13] = [
          NULL, 1, 1, 1, 1, 1 FROM NUMBERS",
     "INSERT INTO audit SELECT id(n), TIME, 'customer', 'c' || n, 'sign_in', 'done', 'customer', 'c' || n, 'c' || n, NULL,
          NULL, NULL, 'r' FROM NUMBERS",
+    "INSERT INTO audit SELECT id(-n), TIME, 'client', 'k1', 'refresh', 'done', 'session', 's', 'c' || n, NULL,
+         NULL, NULL, 'r' FROM NUMBERS",
+    "INSERT INTO audit SELECT eid(n), TIME, 'staff', 'amina', 'customer_read', 'done', 'customer', 'c' || n, 'c' || n, NULL,
+         NULL, NULL, 'r' FROM NUMBERS WHERE n % 10 = 0",
+    "INSERT INTO browser_sessions SELECT id(n), 'c' || n, 'd' || n, 1, 1, 1, TIME, TIME, TIME, NULL, NULL FROM NUMBERS",
+    "INSERT INTO incidents (incident_id, target_kind, target_id, customer_id, opened_by, reason, sessions_ended, devices, epoch,
+         opened_at, closed_at) SELECT 'INC_' || n, 'device', 'd' || n, 'c' || n, 'staff:amina', 'lost', 0, 0, 2, TIME, TIME
+         FROM NUMBERS WHERE n % 10 = 0",
     "INSERT INTO revoked_tokens SELECT id(n), 1, TIME FROM NUMBERS",
 ];
 
@@ -65,6 +82,7 @@ async fn fill_postgres(conn: &mut PgConnection) {
         .replace("NUMBERS", &numbers)
         .replace("FLAG", "FALSE")
         .replace("TIME", "TIMESTAMPTZ '2025-01-01 00:00:00+00'")
+        .replace("eid(n)", "CAST('e' || LPAD(TO_HEX(n), 31, '0') AS UUID)")
         .replace("id(n)", "CAST(LPAD(TO_HEX(n), 32, '0') AS UUID)")
         .replace("id(-n)", "CAST('f' || LPAD(TO_HEX(n), 31, '0') AS UUID)");
     let sql = format!("SET session_replication_role = replica; SET synchronous_commit = off; {filled}; ANALYZE");
@@ -80,6 +98,7 @@ async fn fill_sqlite(conn: &mut SqliteConnection) {
         .replace("NUMBERS", numbers)
         .replace("FLAG", "0")
         .replace("TIME", "'2025-01-01T00:00:00+00:00'")
+        .replace("eid(n)", "UNHEX('e' || PRINTF('%031x', n))")
         .replace("id(n)", "UNHEX(PRINTF('%032x', n))")
         .replace("id(-n)", "UNHEX('f' || PRINTF('%031x', n))");
     let sql = format!(

@@ -209,6 +209,7 @@ pub fn incident(id: &str, customer: &str) -> Incident {
         incident_id: rescind::model::ids::IncidentId::parse(id).expect("an incident id"),
         target_kind: "customer".to_owned(),
         target_id: customer.to_owned(),
+        customer_id: Some(customer_id(customer)),
         opened_by: "staff:amina".to_owned(),
         reason: "phone stolen".to_owned(),
         note: Some("called from a friend's number".to_owned()),
@@ -216,8 +217,10 @@ pub fn incident(id: &str, customer: &str) -> Incident {
         devices: 2,
         epoch: 7,
         opened_at: at(0),
+        proof: None,
         closed_at: None,
         closed_by: None,
+        close_reason: None,
     }
 }
 

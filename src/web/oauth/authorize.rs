@@ -91,6 +91,7 @@ fn asked(pairs: &Pairs, info: &RequestInfo) -> Asked {
             timezone: told("timezone"),
             language: told("language"),
             user_agent: info.browser.user_agent.clone(),
+            platform: None,
         },
     }
 }

@@ -106,5 +106,6 @@ fn device(form: &Pairs) -> DeviceDetails {
         timezone: told("timezone"),
         language: told("language"),
         user_agent: None,
+        platform: None,
     }
 }
