@@ -87,6 +87,7 @@ CREATE TABLE clients (
     resources     TEXT NOT NULL,
     origins       TEXT NOT NULL,
     first_party   BOOLEAN NOT NULL,
+    color         TEXT,
     created_at    TIMESTAMPTZ NOT NULL,
     disabled_at   TIMESTAMPTZ
 );

@@ -26,7 +26,7 @@ use read::{Raw, env_name, environment, rocket_figment};
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 28] = [
+pub const SETTINGS: [(&str, &str, &str); 29] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
@@ -38,6 +38,7 @@ pub const SETTINGS: [(&str, &str, &str); 28] = [
     ("console_host", "", "host name that shows the console and nothing else; the pages' if unset"),
     ("trusted_proxies", "", "addresses or networks whose X-Forwarded-For and -Proto count, by commas"),
     ("name", "Rescind", "the name of the bank on the pages"),
+    ("support_phone", "", "number people call for help, shown on the pages, such as +254 20 555 0100"),
     ("time_zone", "UTC", "time zone of the pages, such as Africa/Nairobi"),
     ("phone_country", "", "country of telephone numbers without +, such as KE"),
     ("networks", "", "names of networks, by commas, such as Head office=192.0.2.0/24, Branch Westlands=10.20.0.0/16"),
@@ -106,6 +107,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// The bank's name.
     pub name: String,
+    /// The number people call for help.
+    pub support_phone: Option<String>,
     /// Zone of times on pages.
     pub time_zone: Tz,
     /// Country of telephone numbers without `+`.
@@ -194,6 +197,7 @@ impl Settings {
             self.console_host.clone().unwrap_or_default(),
             proxies.collect::<Vec<_>>().join(","),
             self.name.clone(),
+            self.support_phone.clone().unwrap_or_default(),
             self.time_zone.to_string(),
             self.phone_country.clone().unwrap_or_default(),
             self.networks.iter().map(NamedNetwork::text).collect::<Vec<_>>().join(", "),

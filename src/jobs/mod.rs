@@ -12,7 +12,9 @@ use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::incident::Incident;
 use crate::service::audit::{Told, record};
-use crate::store::{StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, staff_sessions, throttles};
+use crate::store::{
+    StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, staff_sessions, throttles,
+};
 
 /// Rows touched in one transaction.
 const BATCH: i64 = 500;

@@ -64,7 +64,13 @@ impl Scope {
     /// The words of this set that are also in `other`, in this set's order.
     #[must_use]
     pub fn common(&self, other: &Self) -> Self {
-        Self(self.0.iter().filter(|w| other.has(w)).cloned().collect())
+        self.only(|word| other.has(word))
+    }
+
+    /// The words that pass a test, in order.
+    #[must_use]
+    pub fn only(&self, passes: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|w| passes(w)).cloned().collect())
     }
 
     /// Whether the set has no words.

@@ -1,6 +1,7 @@
 //! WHAT IS ALLOWED: pure functions, decided by their arguments alone.
 
 pub mod client_rules;
+pub mod contrast;
 pub mod device_name;
 pub mod introspection;
 pub mod password_rules;
@@ -11,6 +12,7 @@ pub mod refresh;
 pub mod resource;
 pub mod roles;
 pub mod scope;
+pub mod scope_words;
 pub mod throttle;
 mod uri;
 pub mod verdict;

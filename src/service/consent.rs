@@ -1,5 +1,7 @@
 //! What comes after the sign-in page: going on to consent or the code, and the answer given on the consent page.
 
+use chrono::TimeDelta;
+
 use super::Fault;
 use super::audit::{Told, record};
 use super::authorize::{Step, answer, refused};
@@ -7,7 +9,7 @@ use super::code::{self, Allowed};
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
-use crate::model::client::Client;
+use crate::model::client::{Client, GrantType};
 use crate::model::login::{AuthorizationRequest, BrowserSession, Login};
 use crate::model::scope::Scope;
 use crate::secret::text::SecretText;
@@ -22,8 +24,19 @@ pub struct Question {
     pub scope: Scope,
     /// Where it may be used.
     pub resources: Vec<String>,
-    /// For how long at most, days.
-    pub days: i64,
+    /// For how long at most.
+    pub lasts: TimeDelta,
+}
+
+/// A person's yes on the consent page.
+#[derive(Clone, Copy, Debug)]
+pub struct Yes<'a> {
+    /// To which sign-in in progress.
+    pub login: &'a Login,
+    /// Who says it.
+    pub browser: &'a BrowserSession,
+    /// To what.
+    pub scope: &'a Scope,
 }
 
 /// Where a person who just signed in goes.
@@ -89,18 +102,23 @@ pub async fn after_sign_in(app: &App, actor: &Actor, login: &Login, browser: &Br
 pub async fn question(app: &App, login: &Login, browser: &BrowserSession) -> Result<Option<Question>, Fault> {
     let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(None) };
     let found = clients::find(&mut app.db.read().await?, request.client_id.as_str()).await?;
+    let lifetimes = &app.settings.lifetimes;
     Ok(found.filter(|client| client.disabled_at.is_none()).map(|client| Question {
+        lasts: if client.may_use(GrantType::RefreshToken) { lifetimes.session } else { lifetimes.access },
         client,
         scope: request.scope.clone(),
         resources: request.resources.clone(),
-        days: app.settings.lifetimes.session.num_days(),
     }))
 }
 
-/// The person says yes.
-pub async fn approve(app: &App, actor: &Actor, login: &Login, browser: &BrowserSession) -> Result<After, Fault> {
+/// The person says yes, to all that was asked for or to fewer scopes; never to more.
+pub async fn approve(app: &App, actor: &Actor, yes: Yes<'_>) -> Result<After, Fault> {
+    let Yes { login, browser, scope } = yes;
     let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(After::Stale) };
-    let allowed = Allowed { login, request, browser, scope: &request.scope, gives_consent: true, is_stored: true };
+    if !scope.is_within(&request.scope) {
+        return Ok(After::Stale);
+    }
+    let allowed = Allowed { login, request, browser, scope, gives_consent: true, is_stored: true };
     Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(SecretText::expose)))
 }
 

@@ -72,7 +72,8 @@ impl FromRow for StaffRead {
 }
 
 /// The text of [`find_for_sign_in`].
-pub const FIND_FOR_SIGN_IN_SQL: &str = "SELECT s.username, s.role, s.created_at, s.disabled_at, s.password_hash, e.epoch,
+pub const FIND_FOR_SIGN_IN_SQL: &str =
+    "SELECT s.username, s.role, s.created_at, s.disabled_at, s.password_hash, e.epoch,
             CASE WHEN EXISTS (SELECT 1 FROM staff_sessions b WHERE b.username = s.username AND b.browser_id = $2)
                  THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS known
      FROM staff s JOIN epochs e ON e.kind = 'subject' AND e.id = s.username
@@ -109,7 +110,8 @@ pub async fn insert(conn: &mut Conn, session: &StaffSession) -> Result<(), Store
 }
 
 /// The text of [`find_record`].
-pub const FIND_RECORD_SQL: &str = "SELECT b.staff_session_id, b.username, b.browser_id, b.subject_epoch, b.signed_in_at,
+pub const FIND_RECORD_SQL: &str =
+    "SELECT b.staff_session_id, b.username, b.browser_id, b.subject_epoch, b.signed_in_at,
             b.last_seen_at, b.expires_at, b.ended_at, s.role, s.disabled_at, e.epoch AS now_epoch
      FROM staff_sessions b
      JOIN staff s ON s.username = b.username

@@ -156,28 +156,44 @@ async fn ui_07_a_hostile_client_name_shows_as_text() {
 }
 
 #[rocket::get("/forget.svg")]
-fn forget() -> (rocket::http::ContentType, Forget) { (rocket::http::ContentType::SVG, Forget { inner: "<svg xmlns='http://www.w3.org/2000/svg'/>", h: rocket::http::Header::new("Clear-Site-Data", "\"cache\"") }) }
+fn forget() -> (rocket::http::ContentType, Forget) {
+    (
+        rocket::http::ContentType::SVG,
+        Forget {
+            inner: "<svg xmlns='http://www.w3.org/2000/svg'/>",
+            h: rocket::http::Header::new("Clear-Site-Data", "\"cache\""),
+        },
+    )
+}
 #[derive(rocket::Responder)]
-struct Forget { inner: &'static str, h: rocket::http::Header<'static> }
+struct Forget {
+    inner: &'static str,
+    h: rocket::http::Header<'static>,
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn debug_back() {
     let db = super::support::database::TestDatabase::create().await;
     let server = TestServer::start_rigged(db, &[], true, rocket::routes![forget]).await;
     for img in [false, true] {
-    let person = Person::new(&server).await;
-    person.open("/login").await;
-    person.signs_in(JOHN, PASSWORD).await;
-    person.arrives_at("You are signed in").await;
-    person.press("Sign out").await;
-    person.arrives_at("You are signed out").await;
-    if img {
-    person.run("document.body.insertAdjacentHTML('beforeend', '<img src=/forget.svg>')", vec![]).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1000)).await;
-    }
-    person.driver().back().await.expect("back");
-    println!("{img} {} {}", person.place().await, person.words().await);
-    println!("{}", person.run("return JSON.stringify(performance.getEntriesByType('navigation')[0].notRestoredReasons)", vec![]).await);
-    println!("{:?}", person.complaints().await);
+        let person = Person::new(&server).await;
+        person.open("/login").await;
+        person.signs_in(JOHN, PASSWORD).await;
+        person.arrives_at("You are signed in").await;
+        person.press("Sign out").await;
+        person.arrives_at("You are signed out").await;
+        if img {
+            person.run("document.body.insertAdjacentHTML('beforeend', '<img src=/forget.svg>')", vec![]).await;
+            tokio::time::sleep(std::time::Duration::from_millis(1000)).await;
+        }
+        person.driver().back().await.expect("back");
+        println!("{img} {} {}", person.place().await, person.words().await);
+        println!(
+            "{}",
+            person
+                .run("return JSON.stringify(performance.getEntriesByType('navigation')[0].notRestoredReasons)", vec![])
+                .await
+        );
+        println!("{:?}", person.complaints().await);
     }
 }

@@ -76,6 +76,7 @@ pub fn client(id: &str) -> Client {
         resources: vec!["https://api.example/accounts".to_owned()],
         origins: vec!["https://app.example".to_owned()],
         first_party: true,
+        color: "#0b5c57".parse().ok(),
         created_at: at(0),
         disabled_at: None,
     }

@@ -14,6 +14,7 @@ mod authorize;
 mod authorize_errors;
 mod client_auth;
 mod client_credentials;
+mod consent;
 mod cookies;
 mod cors;
 mod envelope;
