@@ -143,16 +143,7 @@ struct Notice {
     frame: Frame,
     title: String,
     words: String,
-    next: Option<(String, String)>,
     request_id: String,
-}
-
-/// One thing said to a person.
-pub fn notice(app: &App, title: &str, words: &str, next: Option<(&str, &str)>) -> Result<Page, PageError> {
-    let frame = Frame::new(app);
-    let next = next.map(|(to, label)| (to.to_owned(), label.to_owned()));
-    let notice = Notice { frame, title: title.to_owned(), words: words.to_owned(), next, request_id: String::new() };
-    Page::render(&notice.frame, &notice)
 }
 
 /// An error as a person reads it. Never a redirect, never what went wrong inside.
@@ -266,7 +257,7 @@ impl<'r> Responder<'r, 'static> for PageError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         let frame = request.rocket().state::<std::sync::Arc<App>>().map_or_else(Frame::bare, |app| Frame::new(app));
         let request_id = Arrival::of(request).id.clone();
-        let notice = Notice { frame, title: self.title.to_owned(), words: self.words, next: None, request_id };
+        let notice = Notice { frame, title: self.title.to_owned(), words: self.words, request_id };
         let page = Page::render(&notice.frame, &notice).map_err(|_| Status::InternalServerError)?;
         let page = page.with_status(self.status);
         match self.retry_after {

@@ -52,7 +52,8 @@ impl Chromium {
     /// Starts one; `script`: whether pages may run any.
     pub async fn start(script: bool) -> Self {
         let seat = SEATS.acquire().await.expect("a seat");
-        let folder = tempfile::Builder::new().prefix("rescind-chromium-").tempdir().expect("a folder");
+        // A short name: the path of a socket in it may not be long.
+        let folder = tempfile::Builder::new().prefix("cr-").tempdir().expect("a folder");
         let sink = Sink::open();
         let (mut program, port) = start_driver(folder.path());
         let connected = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities(script, &sink)).await;

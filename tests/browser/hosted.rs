@@ -120,6 +120,8 @@ async fn without_script_a_customer_signs_in_allows_and_signs_out_on_a_phone() {
     person.open("/account").await;
     person.press("Sign out").await;
     person.arrives_at("You are signed out").await;
+    hold(&person, "signed out without script").await;
+    nothing_is_behind(&person).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,6 +134,11 @@ async fn lgo_04_after_sign_out_the_back_button_shows_nothing() {
     assert!(person.words().await.contains("John Doe"));
     person.press("Sign out").await;
     person.arrives_at("You are signed out").await;
+    nothing_is_behind(&person).await;
+}
+
+/// Goes back, page by page, and reads nothing about John.
+async fn nothing_is_behind(person: &Person) {
     for _ in 0..3 {
         person.driver().back().await.expect("back");
         let words = person.words().await;
@@ -153,47 +160,4 @@ async fn ui_07_a_hostile_client_name_shows_as_text() {
     let injected = person.run("return document.querySelectorAll('img, body script').length", vec![]).await;
     assert_eq!(injected, 0);
     hold(&person, "consent for a hostile client").await;
-}
-
-#[rocket::get("/forget.svg")]
-fn forget() -> (rocket::http::ContentType, Forget) {
-    (
-        rocket::http::ContentType::SVG,
-        Forget {
-            inner: "<svg xmlns='http://www.w3.org/2000/svg'/>",
-            h: rocket::http::Header::new("Clear-Site-Data", "\"cache\""),
-        },
-    )
-}
-#[derive(rocket::Responder)]
-struct Forget {
-    inner: &'static str,
-    h: rocket::http::Header<'static>,
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn debug_back() {
-    let db = super::support::database::TestDatabase::create().await;
-    let server = TestServer::start_rigged(db, &[], true, rocket::routes![forget]).await;
-    for img in [false, true] {
-        let person = Person::new(&server).await;
-        person.open("/login").await;
-        person.signs_in(JOHN, PASSWORD).await;
-        person.arrives_at("You are signed in").await;
-        person.press("Sign out").await;
-        person.arrives_at("You are signed out").await;
-        if img {
-            person.run("document.body.insertAdjacentHTML('beforeend', '<img src=/forget.svg>')", vec![]).await;
-            tokio::time::sleep(std::time::Duration::from_millis(1000)).await;
-        }
-        person.driver().back().await.expect("back");
-        println!("{img} {} {}", person.place().await, person.words().await);
-        println!(
-            "{}",
-            person
-                .run("return JSON.stringify(performance.getEntriesByType('navigation')[0].notRestoredReasons)", vec![])
-                .await
-        );
-        println!("{:?}", person.complaints().await);
-    }
 }

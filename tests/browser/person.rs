@@ -32,6 +32,8 @@ pub struct Person {
     /// The browser.
     pub chromium: Chromium,
     base: String,
+    /// Whether pages may run script.
+    pub has_script: bool,
 }
 
 impl Person {
@@ -47,7 +49,7 @@ impl Person {
 
     async fn at(server: &TestServer, script: bool) -> Self {
         let base = format!("http://localhost:{}", server.port);
-        let person = Self { chromium: Chromium::start(script).await, base };
+        let person = Self { chromium: Chromium::start(script).await, base, has_script: script };
         person.look(DESK).await;
         person
             .driver()
@@ -198,10 +200,12 @@ impl Person {
         wire
     }
 
-    /// What the browser complains about since this was last asked, refusals with a page of their own aside.
+    /// What the browser complains about since this was last asked: not refusals with a page of their own, nor that it did
+    /// forget when it was told to.
     pub async fn complaints(&self) -> Vec<String> {
         let lines = self.driver().browser_log().await.expect("a log");
-        let told = |line: &str| line.contains("Failed to load resource: the server responded with a status of");
+        let fine = ["Failed to load resource: the server responded with a status of", "Cleared data types: \"cache\""];
+        let told = |line: &str| fine.iter().any(|known| line.contains(known));
         lines.into_iter().map(|line| line.message).filter(|line| !told(line)).collect()
     }
 

@@ -37,6 +37,7 @@ GET    /signed-out                               200 200 200 200 200 200 200 200
 GET    /static/style.css                         200 200 200 200 200 200 200 200 200
 GET    /static/console.js                        200 200 200 200 200 200 200 200 200
 GET    /static/icon.svg                          200 200 200 200 200 200 200 200 200
+GET    /static/forget.svg                        200 200 200 200 200 200 200 200 200
 GET    /health/live                              200 200 200 200 200 200 200 200 200
 GET    /health/ready                             200 200 200 200 200 200 200 200 200
 GET    /api/v1/openapi.json                      200 200 200 200 200 200 200 200 200
