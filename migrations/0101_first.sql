@@ -308,5 +308,6 @@ CREATE INDEX audit_by_customer ON audit (customer_id, audit_id) WHERE customer_i
 CREATE INDEX audit_by_action ON audit (action, audit_id);
 -- What a person did or what was done to them, without the routine of their apps; and which colleagues looked.
 CREATE INDEX audit_events ON audit (customer_id, audit_id)
-    WHERE customer_id IS NOT NULL AND action <> 'refresh' AND action <> 'code_issue' AND action <> 'customer_read';
+    WHERE customer_id IS NOT NULL AND action <> 'customer_read'
+        AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'));
 CREATE INDEX audit_looks ON audit (customer_id, audit_id) WHERE action = 'customer_read';

@@ -167,6 +167,12 @@ impl Settings {
         self.issuer.starts_with("https://")
     }
 
+    /// Whether a host name (without port) is the console's own.
+    #[must_use]
+    pub fn is_console_host(&self, host: &str) -> bool {
+        self.console_host.as_ref().is_some_and(|console| console.eq_ignore_ascii_case(host))
+    }
+
     /// Where the server listens: address, port, and whether it speaks TLS itself.
     pub fn listens(&self) -> Result<(IpAddr, u16, bool), ConfigError> {
         let config: rocket::Config = self.rocket.extract().map_err(|error| ConfigError(error.to_string()))?;

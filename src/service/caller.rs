@@ -13,13 +13,12 @@ use crate::clock::Timestamp;
 use crate::limits::{Rule, Wait};
 use crate::model::actor::Actor;
 use crate::model::audit::{Action, Row};
-use crate::model::customer::Customer;
+use crate::model::customer::{ContactChange, Customer};
 use crate::model::device::Device;
 use crate::model::epoch::Level;
 use crate::model::ids::CustomerId;
 use crate::model::incident::Incident;
 use crate::model::login::BrowserSession;
-use crate::store::customers::ContactChange;
 use crate::store::{
     Conn, StoreError, audit, browser_sessions, clients, customers, devices, epochs, incidents, sessions,
 };

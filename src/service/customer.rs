@@ -6,14 +6,13 @@ use super::new_password::check;
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
-use crate::model::customer::{Customer, Email, Phone};
+use crate::model::customer::{ContactChange, Customer, Email, Phone};
 use crate::model::epoch::EpochKind;
 use crate::model::ids::CustomerId;
 use crate::policy::password_rules::PasswordRefusal;
 use crate::secret::random;
 use crate::secret::text::SecretText;
-use crate::store::customers::{self, ContactChange};
-use crate::store::{Conn, StoreError, epochs, throttles};
+use crate::store::{Conn, StoreError, customers, epochs, throttles};
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]

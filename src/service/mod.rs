@@ -19,6 +19,7 @@ pub mod new_password;
 pub mod pages;
 pub mod receipts;
 pub mod refresh;
+pub mod refusal;
 pub mod revoke;
 pub mod search;
 pub mod sessions;

@@ -8,11 +8,10 @@ use crate::app::App;
 use crate::limits::{Rule, Wait};
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
-use crate::model::customer::{Customer, fold};
+use crate::model::customer::{ContactChange, Customer, Found, fold};
 use crate::model::ids::CustomerId;
 use crate::policy::phone;
-use crate::store::customers::{self, ContactChange, Found};
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, customers};
 
 /// Most customers found, or shown on one page.
 const MOST: i64 = 20;

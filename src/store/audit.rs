@@ -84,7 +84,8 @@ pub const LIST_EVENTS_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND audit_id < $3 AND customer_id IS NOT NULL
-      AND action <> 'refresh' AND action <> 'code_issue' AND action <> 'customer_read'
+      AND action <> 'customer_read'
+      AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
       ORDER BY audit_id DESC LIMIT $4"
 );
 
@@ -103,7 +104,8 @@ pub const LAST_ALARM_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND customer_id IS NOT NULL
-      AND action <> 'refresh' AND action <> 'code_issue' AND action <> 'customer_read'
+      AND action <> 'customer_read'
+      AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
       AND (action = 'refresh_reuse' OR action = 'code_replay' OR action = 'generation_ahead')
       ORDER BY audit_id DESC LIMIT 1"
 );

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::engine::{FromRow, Param, Row};
 use super::{Conn, StoreError, epochs, subjects};
 use crate::clock::Timestamp;
-use crate::model::customer::{Customer, Email, PersonName, Phone};
+use crate::model::customer::{ContactChange, Customer, Email, Found, PersonName, Phone};
 use crate::model::epoch::{EpochKind, Epochs, Level};
 use crate::model::ids::CustomerId;
 
@@ -184,15 +184,6 @@ pub async fn find_for_sign_in(
     }
 }
 
-/// A line of a search: a customer and how far they are restricted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The customer.
-    pub customer: Customer,
-    /// Restriction now.
-    pub level: Level,
-}
-
 impl FromRow for Found {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self { customer: Customer::from_row(row)?, level: row.named("level", Level::from_name)? })
@@ -280,23 +271,6 @@ pub async fn set_contact(conn: &mut Conn, customer: &Customer) -> Result<bool, S
         )
         .await?;
     Ok(done == 1)
-}
-
-/// One changed contact detail.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct ContactChange {
-    /// Its id, in order of time.
-    pub change_id: Uuid,
-    /// `name`, `email` or `phone`.
-    pub field: String,
-    /// Before.
-    pub old_value: Option<String>,
-    /// After.
-    pub new_value: Option<String>,
-    /// Who, as `kind:name`.
-    pub changed_by: String,
-    /// When.
-    pub changed_at: Timestamp,
 }
 
 impl FromRow for ContactChange {

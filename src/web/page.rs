@@ -103,6 +103,12 @@ impl Page {
         Self { form_action: source, ..self }
     }
 
+    /// With the seconds to wait, if there are any.
+    #[must_use]
+    pub fn retrying(self, seconds: Option<u64>) -> Self {
+        Self { retry_after: seconds, ..self }
+    }
+
     /// With the seconds to wait.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
@@ -143,6 +149,7 @@ struct Notice {
     frame: Frame,
     title: String,
     words: String,
+    next: Option<(String, String)>,
     request_id: String,
 }
 
@@ -152,12 +159,39 @@ pub struct PageError {
     status: Status,
     title: &'static str,
     words: String,
+    next: Option<(String, String)>,
     retry_after: Option<u64>,
 }
 
 impl PageError {
-    fn new(status: Status, title: &'static str, words: impl Into<String>) -> Self {
-        Self { status, title, words: words.into(), retry_after: None }
+    /// An error of one audience, in its own words.
+    pub(super) fn new(status: Status, title: &'static str, words: impl Into<String>) -> Self {
+        Self { status, title, words: words.into(), next: None, retry_after: None }
+    }
+
+    /// With a link that leads on.
+    #[must_use]
+    pub(super) fn leading_to(self, address: &str, label: &str) -> Self {
+        Self { next: Some((address.to_owned(), label.to_owned())), ..self }
+    }
+
+    /// With the seconds to wait, if there are any.
+    #[must_use]
+    pub(super) fn retrying(self, seconds: Option<u64>) -> Self {
+        Self { retry_after: seconds, ..self }
+    }
+
+    /// Its status.
+    #[must_use]
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// 404: the console is not shown to strangers.
+    #[must_use]
+    pub(super) fn console_off() -> Self {
+        let words = "The console is only shown inside the bank's own network.";
+        Self::new(Status::NotFound, "There is nothing here", words)
     }
 
     /// 400, with a reason of ours.
@@ -257,7 +291,7 @@ impl<'r> Responder<'r, 'static> for PageError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         let frame = request.rocket().state::<std::sync::Arc<App>>().map_or_else(Frame::bare, |app| Frame::new(app));
         let request_id = Arrival::of(request).id.clone();
-        let notice = Notice { frame, title: self.title.to_owned(), words: self.words, request_id };
+        let notice = Notice { frame, title: self.title.to_owned(), words: self.words, next: self.next, request_id };
         let page = Page::render(&notice.frame, &notice).map_err(|_| Status::InternalServerError)?;
         let page = page.with_status(self.status);
         match self.retry_after {

@@ -166,20 +166,26 @@ async fn the_last_program_that_did_something_to_a_target_is_told() {
 async fn events_are_newest_first_between_two_ids_and_leave_out_routine() {
     on_both_engines(async |db| {
         let of = |action: Action| Entry { action, outcome: Outcome::Done, ..entry(Some("john")) };
-        let quiet = [Action::Refresh, Action::CodeIssue, Action::CustomerRead];
+        let quiet = [Action::Refresh, Action::RefreshRetry, Action::CodeIssue, Action::CustomerRead];
+        let foreign = Entry { action: Action::Refresh, ..entry(Some("john")) };
         let told = [of(Action::SignIn), of(Action::RefreshReuse), of(Action::SignOut)];
         for one in told.iter().chain(&quiet.map(of)).chain([&entry(Some("jane")), &entry(None)]) {
             write(&db, one).await;
         }
+        write(&db, &foreign).await;
         let mut conn = db.read().await.unwrap();
         let mut events = async |after: Uuid, before: Uuid, limit: i64| -> Vec<String> {
             let rows = audit::list_events(&mut conn, "john", (after, before), limit).await.unwrap();
             rows.into_iter().map(|row| row.action).collect()
         };
         let (all, end) = (Uuid::nil(), Uuid::max());
-        assert_eq!(events(all, end, 9).await, ["sign_out", "refresh_reuse", "sign_in"]);
-        assert_eq!(events(all, end, 1).await, ["sign_out"]);
-        assert_eq!(events(told[0].audit_id, end, 9).await, ["sign_out", "refresh_reuse"], "after");
+        assert_eq!(
+            events(all, end, 9).await,
+            ["refresh", "sign_out", "refresh_reuse", "sign_in"],
+            "an alarm is no routine"
+        );
+        assert_eq!(events(all, end, 1).await, ["refresh"]);
+        assert_eq!(events(told[0].audit_id, end, 9).await, ["refresh", "sign_out", "refresh_reuse"], "after");
         assert_eq!(events(all, told[1].audit_id, 9).await, ["sign_in"], "before");
     })
     .await;

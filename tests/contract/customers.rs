@@ -1,7 +1,7 @@
-use rescind::model::customer::{Customer, Email, PersonName, Phone};
+use rescind::model::customer::{ContactChange, Customer, Email, Found, PersonName, Phone};
 use rescind::model::device::Device;
 use rescind::model::epoch::{Epochs, Level};
-use rescind::store::customers::{self, ContactChange, Found, KnownDevice, Named, SignInPlace, SignInRead};
+use rescind::store::customers::{self, KnownDevice, Named, SignInPlace, SignInRead};
 use rescind::store::devices::{self, DeviceNames};
 use rescind::store::{Db, StoreError, clients, epochs};
 use uuid::Uuid;

@@ -1,6 +1,18 @@
 //! What the layout of every console page shows around the page itself. Decides nothing.
 
+use super::error::role_name;
 use crate::model::staff::Role;
+use crate::policy::roles::{Deed, may};
+use crate::web::guard::staff::Staff;
+
+/// Rooms of the console: address, name, and what somebody must be allowed to do to be shown the way.
+const ROOMS: [(&str, &str, Deed); 5] = [
+    ("/console", "Overview", Deed::SeeFigures),
+    ("/console/incidents", "Incidents", Deed::ReadIncidents),
+    ("/console/audit", "Audit trail", Deed::ReadAudit),
+    ("/console/staff", "Staff", Deed::ManageStaff),
+    ("/console/clients", "Clients", Deed::ManageClients),
+];
 
 /// Who is signed in, and where they may go.
 #[derive(Clone, Debug)]
@@ -19,6 +31,30 @@ pub struct StaffFrame {
     pub may_search: bool,
     /// Words searched for, shown in the search box.
     pub words: String,
+}
+
+impl StaffFrame {
+    /// The frame of a page for somebody; `here`: the address of the room they are in.
+    #[must_use]
+    pub fn new(staff: &Staff, here: &str) -> Self {
+        let shown = ROOMS.iter().filter(|(_, _, deed)| may(staff.role, *deed));
+        let link = |(to, name, _): &(&str, &str, Deed)| ((*to).to_owned(), (*name).to_owned(), *to == here);
+        Self {
+            username: staff.username.to_string(),
+            role: staff.role,
+            role_name: role_name(staff.role).to_owned(),
+            csrf: staff.csrf.clone(),
+            links: shown.map(link).collect(),
+            may_search: may(staff.role, Deed::SearchCustomer),
+            words: String::new(),
+        }
+    }
+
+    /// With the words that were searched for.
+    #[must_use]
+    pub fn searching(self, words: &str) -> Self {
+        Self { words: words.to_owned(), ..self }
+    }
 }
 
 #[cfg(test)]

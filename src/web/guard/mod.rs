@@ -6,4 +6,7 @@ pub mod cookies;
 pub mod credentials;
 pub mod info;
 pub mod pairs;
+pub mod query;
+pub mod refusal;
 pub mod same_origin;
+pub mod staff;
