@@ -116,6 +116,7 @@ async fn without_script_a_customer_signs_in_allows_and_signs_out_on_a_phone() {
     person.press("Allow").await;
     let place = person.place().await;
     assert!(place.starts_with(&format!("http://127.0.0.1:{}/callback?code=", server.port)), "{place}");
+    person.wire().await; // that was the client's place
 
     person.open("/account").await;
     person.press("Sign out").await;

@@ -7,6 +7,7 @@
 mod support;
 
 mod chromium;
+mod console;
 mod hosted;
 mod keyboard;
 mod look;

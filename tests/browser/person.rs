@@ -39,17 +39,17 @@ pub struct Person {
 impl Person {
     /// At a desk, with script.
     pub async fn new(server: &TestServer) -> Self {
-        Self::at(server, true).await
+        Self::at(&base_of(server), true).await
     }
 
     /// The same, but no page may run script.
     pub async fn without_script(server: &TestServer) -> Self {
-        Self::at(server, false).await
+        Self::at(&base_of(server), false).await
     }
 
-    async fn at(server: &TestServer, script: bool) -> Self {
-        let base = format!("http://localhost:{}", server.port);
-        let person = Self { chromium: Chromium::start(script).await, base, has_script: script };
+    /// In front of the server at an address.
+    pub async fn at(base: &str, has_script: bool) -> Self {
+        let person = Self { chromium: Chromium::start(has_script).await, base: base.to_owned(), has_script };
         person.look(DESK).await;
         person
             .driver()
@@ -218,6 +218,10 @@ impl Person {
         let taken = self.driver().cdp().send_raw("Page.captureScreenshot", wanted).await.expect("a picture");
         base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("bytes")
     }
+}
+
+fn base_of(server: &TestServer) -> String {
+    format!("http://localhost:{}", server.port)
 }
 
 fn pressable(words: &str) -> String {
