@@ -12,6 +12,7 @@ use crate::model::audit::Action;
 use crate::model::client::{Client, GrantType};
 use crate::model::login::{AuthorizationRequest, BrowserSession, Login};
 use crate::model::scope::Scope;
+use crate::policy::redirect;
 use crate::secret::text::SecretText;
 use crate::store::{clients, consents, logins};
 
@@ -64,7 +65,8 @@ pub enum Need {
 }
 
 /// Whether the person must be asked: for third-party clients always, for ours when they wish it. Ours rest on the earlier
-/// consent where it covers scope and resources.
+/// consent where it covers scope and resources. This is right after somebody typed a password on a page that names the
+/// client; without that, [`unasked`] decides.
 pub(super) async fn need(
     app: &App,
     client: &Client,
@@ -80,6 +82,21 @@ pub(super) async fn need(
         consent.withdrawn_at.is_none() && request.scope.is_within(&consent.scope) && covers
     });
     Ok(if in_force { Need::Nothing } else { Need::Write })
+}
+
+/// What is needed where an earlier sign-in counts and nobody has seen a page of ours yet. A client without a secret whose
+/// answer does not go to its own https address could be any program on the device that took its name, so the person is asked,
+/// although the client is ours (RFC 8252 §8.6).
+pub(super) async fn unasked(
+    app: &App,
+    client: &Client,
+    request: &AuthorizationRequest,
+    browser: &BrowserSession,
+) -> Result<Need, Fault> {
+    if !client.has_secret() && !redirect::proves_its_owner(&request.redirect_uri) {
+        return Ok(Need::Page);
+    }
+    need(app, client, request, browser).await
 }
 
 /// After a sign-in: the code, or the consent page.
