@@ -49,9 +49,20 @@ pub struct Chromium {
 }
 
 impl Chromium {
+    /// Waits until one may run.
+    pub async fn seat() -> SemaphorePermit<'static> {
+        SEATS.acquire().await.expect("a seat")
+    }
+
+    /// Waits until two may run. Taking one after the other, two tests could wait for each other for ever.
+    pub async fn two_seats() -> [SemaphorePermit<'static>; 2] {
+        let mut both = SEATS.acquire_many(2).await.expect("two seats");
+        let one = both.split(1).expect("one of two");
+        [one, both]
+    }
+
     /// Starts one; `script`: whether pages may run any.
-    pub async fn start(script: bool) -> Self {
-        let seat = SEATS.acquire().await.expect("a seat");
+    pub async fn start(seat: SemaphorePermit<'static>, script: bool) -> Self {
         // A short name: the path of a socket in it may not be long.
         let folder = tempfile::Builder::new().prefix("cr-").tempdir().expect("a folder");
         let sink = Sink::open();

@@ -8,6 +8,9 @@ mod support;
 
 mod chromium;
 mod console;
+mod console_customer;
+mod console_hostile;
+mod console_lockdown;
 mod hosted;
 mod keyboard;
 mod look;

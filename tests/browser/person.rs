@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 use thirtyfour::{By, Key, TypingData, WebDriver, WebElement};
+use tokio::sync::SemaphorePermit;
 
 use super::chromium::Chromium;
 use super::look::{DESK, Look};
@@ -47,9 +48,20 @@ impl Person {
         Self::at(&base_of(server), false).await
     }
 
+    /// Two, each in front of a browser of their own.
+    pub async fn two(server: &TestServer) -> [Self; 2] {
+        let [one, other] = Chromium::two_seats().await;
+        let base = base_of(server);
+        [Self::seated(one, &base, true).await, Self::seated(other, &base, true).await]
+    }
+
     /// In front of the server at an address.
     pub async fn at(base: &str, has_script: bool) -> Self {
-        let person = Self { chromium: Chromium::start(has_script).await, base: base.to_owned(), has_script };
+        Self::seated(Chromium::seat().await, base, has_script).await
+    }
+
+    async fn seated(seat: SemaphorePermit<'static>, base: &str, has_script: bool) -> Self {
+        let person = Self { chromium: Chromium::start(seat, has_script).await, base: base.to_owned(), has_script };
         person.look(DESK).await;
         person
             .driver()
@@ -90,12 +102,6 @@ impl Person {
     pub async fn words(&self) -> String {
         let body = self.driver().find(By::Css("body")).await.expect("a body");
         body.text().await.expect("words")
-    }
-
-    /// The first heading.
-    pub async fn heading(&self) -> String {
-        let heading = self.driver().find(By::Css("h1")).await.expect("a heading");
-        heading.text().await.expect("words")
     }
 
     /// Waits until a heading begins with these words.
@@ -139,6 +145,11 @@ impl Person {
         let field = self.field(label).await;
         field.clear().await.expect("an empty field");
         field.send_keys(text).await.expect("typing");
+    }
+
+    /// Chooses the one of several that has this label.
+    pub async fn choose(&self, label: &str) {
+        self.find(&format!("//label[normalize-space() = {}]", quoted(label))).await.click().await.expect("a click");
     }
 
     /// Presses keys where the focus is.

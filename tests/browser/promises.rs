@@ -33,16 +33,22 @@ for (const e of document.body.querySelectorAll('*')) {
 }
 return found;";
 
-/// Looks at the page that is open in all four ways. `state`: what it is called if it fails.
-pub async fn hold(person: &Person, state: &str) {
+/// Looks at the page that is open in all four ways. `state`: what it is called if it fails. The page as it came.
+pub async fn hold(person: &Person, state: &str) -> Document {
     let wire = person.wire().await;
     let page = wire.documents.last().unwrap_or_else(|| panic!("{state}: no page came since the last look"));
     policy(page, state);
     assert_eq!(wire.strangers(person.base()), Vec::<String>::new(), "{state}: somebody else was asked");
     assert!(wire.bytes > 500 && wire.bytes < HEAVIEST, "{state}: {} bytes", wire.bytes);
 
-    let before = person.run("return document.documentElement.outerHTML.length", vec![]).await;
-    assert!(before.as_u64() > Some(100), "{state}: an empty page");
+    look_at(person, state).await;
+    page.clone()
+}
+
+/// Looks in all four ways at what is on the screen now, such as a dialog that was opened since the page came.
+pub async fn look_at(person: &Person, state: &str) {
+    let size = person.run("return document.documentElement.outerHTML.length", vec![]).await;
+    assert!(size.as_u64() > Some(100), "{state}: an empty page");
     if person.has_script {
         person.run(AXE, vec![]).await;
     }

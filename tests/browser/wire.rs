@@ -7,8 +7,6 @@ use serde_json::Value;
 /// A page that came.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Its address.
-    pub url: String,
     /// Its status.
     pub status: u64,
     /// Its headers, names in lower case.
@@ -69,7 +67,6 @@ fn document(params: &Value) -> Document {
     let response = &params["response"];
     let headers = response["headers"].as_object().cloned().unwrap_or_default();
     Document {
-        url: text(&response["url"]),
         status: response["status"].as_u64().unwrap_or_default(),
         headers: headers.iter().map(|(name, value)| (name.to_lowercase(), text(value))).collect(),
     }
