@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::demo_devices::NETWORKS;
 use super::demo_seed::{Bank, seed};
 use super::output::Output;
 use super::{Failure, demo_traffic, serve};
@@ -52,6 +53,7 @@ fn settings(options: &Options) -> Result<Settings, Failure> {
         ("time_zone", "Africa/Nairobi".to_owned()),
         ("phone_country", "KE".to_owned()),
         ("keys_folder", options.data.join("keys").display().to_string()),
+        ("networks", NETWORKS.to_owned()),
         ("limit_scale", "10".to_owned()),
     ]);
     let mut settings = Settings::from_pairs(Vec::new(), &fixed)?;

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::Failure;
+use super::demo_devices::Handset;
 use super::demo_seed::Bank;
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
@@ -21,7 +22,7 @@ use crate::service::consent::After;
 use crate::service::introspect::Answer;
 use crate::service::login::{LoginOutcome, SignIn};
 use crate::service::tokens::{TokenError, Tokens};
-use crate::service::{authorize, code, consent, introspect, login, refresh};
+use crate::service::{authorize, code, consent, introspect, login, pages, refresh};
 use crate::store::clients;
 
 /// The app on the phones.
@@ -32,43 +33,63 @@ const APP: &str = "naybitono-mobile";
 pub struct Phone {
     owner: CustomerId,
     password: SecretText,
-    name: String,
-    model: String,
+    handset: Handset,
     app_device_id: String,
-    address: IpAddr,
     tokens: Option<Tokens>,
 }
 
 impl Phone {
     /// A phone that is not signed in yet.
     #[must_use]
-    pub fn new(owner: &CustomerId, password: &SecretText, name: &str, model: &str, address: IpAddr) -> Self {
+    pub fn new(owner: &CustomerId, password: &SecretText, handset: Handset) -> Self {
         Self {
             owner: owner.clone(),
             password: password.clone(),
-            name: name.to_owned(),
-            model: model.to_owned(),
+            handset,
             app_device_id: random::letters(20),
-            address,
             tokens: None,
         }
     }
 
     fn actor(&self) -> Actor {
-        let agent = format!("NaybitonoMobile/4.2 ({})", self.model);
-        Actor { who: Who::Anonymous, address: Some(self.address), agent: Some(agent), request_id: random::letters(16) }
+        let agent = format!("NaybitonoMobile/4.2 ({})", self.handset.model);
+        anonymous(self.handset.address.into(), Some(agent))
     }
 
     fn details(&self) -> DeviceDetails {
         DeviceDetails {
-            name: Some(self.name.clone()),
-            model: Some(self.model.clone()),
+            name: self.handset.name.map(str::to_owned),
+            model: Some(self.handset.model.to_owned()),
+            os_version: Some(self.handset.os_version.to_owned()),
             app_version: Some("4.2".to_owned()),
             timezone: Some("Africa/Nairobi".to_owned()),
             language: Some("en-KE".to_owned()),
             ..DeviceDetails::default()
         }
     }
+}
+
+fn anonymous(address: IpAddr, agent: Option<String>) -> Actor {
+    Actor { who: Who::Anonymous, address: Some(address), agent, request_id: random::letters(16) }
+}
+
+/// Signs somebody in on the pages, at a computer.
+pub async fn look_at_pages(
+    app: &App,
+    (owner, password): (&CustomerId, &SecretText),
+    computer: DeviceDetails,
+    address: IpAddr,
+) -> Result<(), Failure> {
+    let form = SignIn {
+        login: pages::begin_login(app).await?,
+        username: owner.to_string(),
+        password: password.clone(),
+        browser_id: None,
+        replaces: None,
+        browser: computer.clone(),
+    };
+    login::sign_in(app, &anonymous(address, computer.user_agent), form).await?;
+    Ok(())
 }
 
 /// Signs a phone's owner in and keeps the tokens; a locked customer stays signed out.

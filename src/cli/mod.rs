@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod customer;
 mod demo;
+mod demo_devices;
 mod demo_seed;
 mod demo_traffic;
 mod health;

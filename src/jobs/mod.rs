@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::activity::Seen;
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
@@ -66,18 +67,19 @@ pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
         }
         tx.commit().await?;
     }
-    seen.sort_unstable_by_key(|(_, seen)| (seen.device_id, seen.at));
-    for batch in seen.chunks(FLUSHED) {
+    let mut on_devices: Vec<&Seen> = seen.iter().chain(&pages).map(|(_, seen)| seen).collect();
+    on_devices.sort_unstable_by_key(|seen| (seen.device_id, seen.at));
+    for batch in on_devices.chunks(FLUSHED) {
         let mut tx = app.db.begin().await?;
-        for (device, seen) in batch.iter().filter_map(|(_, seen)| seen.device_id.zip(Some(seen))) {
+        for (device, seen) in batch.iter().filter_map(|seen| seen.device_id.zip(Some(seen))) {
             devices::touch(&mut tx, device, seen.at, seen.address.as_deref()).await?;
         }
         tx.commit().await?;
     }
     for batch in pages.chunks(FLUSHED) {
         let mut tx = app.db.begin().await?;
-        for (id, at) in batch {
-            browser_sessions::touch(&mut tx, *id, *at).await?;
+        for (id, seen) in batch {
+            browser_sessions::touch(&mut tx, *id, seen.at).await?;
         }
         tx.commit().await?;
     }

@@ -193,7 +193,7 @@ async fn on_device(
         (Some(id), _) => clients::find(conn, id.as_str()).await?.map(|client| client.name),
         (None, line) => line.map(|line| line.client_name.clone()),
     };
-    let sessions = found.into_iter().map(view).collect();
+    let sessions = found.into_iter().map(|line| view(app, line)).collect();
     Ok(OnDevice { device, app: app_name, sessions, next, browsers: Vec::new() })
 }
 

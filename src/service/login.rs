@@ -267,7 +267,14 @@ async fn device(
 fn told_by(form: &SignIn) -> DeviceDetails {
     let app = form.login.request.as_ref().map(|r| r.device.clone()).unwrap_or_default();
     let browser = form.browser.clone();
-    DeviceDetails { language: app.language.or(browser.language), user_agent: browser.user_agent, ..app }
+    DeviceDetails {
+        model: app.model.or(browser.model),
+        platform: browser.platform,
+        os_version: app.os_version.or(browser.os_version),
+        language: app.language.or(browser.language),
+        user_agent: browser.user_agent,
+        ..app
+    }
 }
 
 /// An imported or older hash becomes ours. Losing a race here is harmless: the next sign-in does it.

@@ -7,6 +7,7 @@ use super::engine::{FromRow, Row};
 use super::epochs::{Now, at_birth};
 use super::{Conn, StoreError};
 use crate::clock::Timestamp;
+use crate::model::device::DeviceDetails;
 use crate::model::epoch::{Epochs, Level};
 use crate::model::ids::ClientId;
 use crate::model::session::{Record, Rotation, Session, Shape, SubjectKind};
@@ -184,6 +185,8 @@ pub struct Listed {
     pub last_seen_at: Timestamp,
     /// The name of its client.
     pub client_name: String,
+    /// What the device it is on says about itself, and its last address.
+    pub device: Option<(DeviceDetails, Option<String>)>,
 }
 
 impl FromRow for Listed {
@@ -192,14 +195,41 @@ impl FromRow for Listed {
             session: Session::from_row(row)?,
             last_seen_at: row.get("last_seen_at")?,
             client_name: row.get("client_name")?,
+            device: row.get::<Option<String>>("device_id")?.map(|_| device(row)).transpose()?,
         })
     }
+}
+
+/// As far as it tells name and place.
+fn device(row: &Row) -> Result<(DeviceDetails, Option<String>), StoreError> {
+    let details = DeviceDetails {
+        name: row.get("device_name")?,
+        model: row.get("device_model")?,
+        platform: row.get("device_platform")?,
+        os_version: row.get("device_os_version")?,
+        user_agent: row.get("device_user_agent")?,
+        ..DeviceDetails::default()
+    };
+    Ok((details, row.get("device_address")?))
+}
+
+/// What a line of a list is read from.
+macro_rules! listed {
+    () => {
+        concat!(
+            columns!(),
+            ", s.last_seen_at, c.name AS client_name, v.name AS device_name, v.model AS device_model,
+       v.platform AS device_platform, v.os_version AS device_os_version, v.user_agent AS device_user_agent,
+       v.address AS device_address"
+        )
+    };
 }
 
 /// Sessions whose ancestors are as they were at birth.
 macro_rules! from_living {
     () => {
         " FROM sessions s
+      LEFT JOIN devices v ON v.device_id = s.device_id
       JOIN clients c ON c.client_id = s.client_id
       JOIN epochs g ON g.kind = 'global' AND g.id = '*' AND g.epoch = s.global_epoch
       JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id AND k.epoch = s.client_epoch
@@ -215,8 +245,7 @@ macro_rules! from_living {
 /// The read in [`list_live`].
 pub const LIST_LIVE_SQL: &str = concat!(
     "SELECT ",
-    columns!(),
-    ", s.last_seen_at, c.name AS client_name",
+    listed!(),
     from_living!(),
     "s.subject_id = $1 AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
       ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5"
@@ -236,8 +265,7 @@ pub async fn list_live(
 /// The read in [`list_live_on_device`].
 pub const LIST_LIVE_ON_DEVICE_SQL: &str = concat!(
     "SELECT ",
-    columns!(),
-    ", s.last_seen_at, c.name AS client_name",
+    listed!(),
     from_living!(),
     "s.device_id = $1 AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
       ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5"

@@ -82,13 +82,21 @@ pub struct Page {
     nonce: String,
     form_action: Option<String>,
     retry_after: Option<u64>,
+    accept_ch: Option<&'static str>,
 }
 
 impl Page {
     /// Renders a page with the frame it was given.
     pub fn render(frame: &Frame, template: &impl Template) -> Result<Self, PageError> {
         let html = template.render().map_err(|_| PageError::server_error())?;
-        Ok(Self { status: Status::Ok, html, nonce: frame.nonce.clone(), form_action: None, retry_after: None })
+        Ok(Self {
+            status: Status::Ok,
+            html,
+            nonce: frame.nonce.clone(),
+            form_action: None,
+            retry_after: None,
+            accept_ch: None,
+        })
     }
 
     /// With another status.
@@ -115,6 +123,12 @@ impl Page {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// Asking the browser for hints about the device (`Accept-CH`) with what it sends next.
+    #[must_use]
+    pub fn asking_for(self, hints: &'static str) -> Self {
+        Self { accept_ch: Some(hints), ..self }
+    }
+
     fn policy(&self) -> String {
         let nonce = &self.nonce;
         let target = self.form_action.as_ref().map(|source| format!(" {source}")).unwrap_or_default();
@@ -137,6 +151,9 @@ impl<'r> Responder<'r, 'static> for Page {
             .finalize();
         if let Some(seconds) = self.retry_after {
             response.set_header(Header::new("Retry-After", seconds.to_string()));
+        }
+        if let Some(hints) = self.accept_ch {
+            response.set_header(Header::new("Accept-CH", hints));
         }
         Ok(response)
     }

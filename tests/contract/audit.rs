@@ -167,12 +167,11 @@ async fn events_are_newest_first_between_two_ids_and_leave_out_routine() {
     on_both_engines(async |db| {
         let of = |action: Action| Entry { action, outcome: Outcome::Done, ..entry(Some("john")) };
         let quiet = [Action::Refresh, Action::RefreshRetry, Action::CodeIssue, Action::CustomerRead];
-        let foreign = Entry { action: Action::Refresh, ..entry(Some("john")) };
         let told = [of(Action::SignIn), of(Action::RefreshReuse), of(Action::SignOut)];
         for one in told.iter().chain(&quiet.map(of)).chain([&entry(Some("jane")), &entry(None)]) {
             write(&db, one).await;
         }
-        write(&db, &foreign).await;
+        write(&db, &Entry { action: Action::Refresh, ..entry(Some("john")) }).await;
         let mut conn = db.read().await.unwrap();
         let mut events = async |after: Uuid, before: Uuid, limit: i64| -> Vec<String> {
             let rows = audit::list_events(&mut conn, "john", (after, before), limit).await.unwrap();

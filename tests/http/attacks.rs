@@ -272,7 +272,7 @@ async fn a_request_that_came_just_before_signing_out_gets_no_code_after_it() {
     let mut browser = Browser::new(&server);
     browser.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await;
     let cookie = browser.cookies[cookies::SESSION].clone();
-    let before = pages::signed_in(&server.app, Some(&cookie)).await.unwrap().unwrap();
+    let before = pages::signed_in(&server.app, None, Some(&cookie)).await.unwrap().unwrap();
     let asked = || Asked {
         client_id: Some("post-client".to_owned()),
         redirect_uri: Some("https://post.example/cb".to_owned()),

@@ -8,6 +8,7 @@ pub mod console;
 pub mod database;
 pub mod direct;
 pub mod flow;
+pub mod mmdb;
 pub mod past_http;
 pub mod process;
 pub mod program;

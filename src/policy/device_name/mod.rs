@@ -106,3 +106,6 @@ fn is_invisible(c: char) -> bool {
 fn says_more(known: &str, quoted: &str) -> bool {
     !known.to_lowercase().contains(&quoted.to_lowercase())
 }
+
+#[cfg(test)]
+mod tests;

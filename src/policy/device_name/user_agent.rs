@@ -92,7 +92,7 @@ fn browser(agent: &str, system: Option<&'static str>) -> Option<&'static str> {
 fn system(agent: &str) -> (Option<&'static str>, DeviceKind) {
     let has = |word: &str| agent.contains(word);
     if SETS.iter().any(|word| has(word)) {
-        return (Some("a television"), DeviceKind::Tv);
+        return (Some("TV"), DeviceKind::Tv);
     }
     let kinds = [
         ("Xbox", "Xbox", DeviceKind::Tv),

@@ -20,7 +20,9 @@ pub fn words(row: &Row, devices: &BTreeMap<String, String>) -> String {
         ("code_redeem", "done") => format!("The app {by} was signed in"),
         ("code_redeem", _) => format!("The app {by} failed to sign in"),
         ("code_replay", _) => "A sign-in code was used twice: its session was ended".to_owned(),
-        ("refresh_reuse", _) => "A refresh token was used twice: its session was ended. Somebody may have copied it".to_owned(),
+        ("refresh_reuse", _) => {
+            "A refresh token was used twice: its session was ended. Somebody may have copied it".to_owned()
+        }
         ("generation_ahead", _) => "A refresh token from the future came: its session was ended".to_owned(),
         ("refresh_retry", "alarm") => "An app's refresh was repeated from somewhere else".to_owned(),
         ("refresh", "alarm") => "A refresh token came from another app: refused".to_owned(),
@@ -110,7 +112,12 @@ mod tests {
             ("sign_in", "done", Some("device d1"), "Signed in on iPhone 13 Pro"),
             ("sign_in", "done", Some("device d9"), "Signed in on Chrome on Windows"),
             ("sign_in", "refused", Some("wrong password"), "Wrong password, on Chrome on Windows"),
-            ("sign_in", "refused", Some("restricted"), "Right password, but sign-in is switched off, on Chrome on Windows"),
+            (
+                "sign_in",
+                "refused",
+                Some("restricted"),
+                "Right password, but sign-in is switched off, on Chrome on Windows",
+            ),
             ("device_revoke", "done", Some("INC_1: lost"), "amina revoked iPhone 13 Pro (INC_1: lost)"),
             ("lockdown", "done", Some("INC_1: stolen"), "amina locked all devices (INC_1: stolen)"),
             ("customer_write", "done", Some("contact details changed"), "amina: contact details changed"),

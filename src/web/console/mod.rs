@@ -1,10 +1,21 @@
 //! For the bank's staff: signing in, finding a customer, locking, revoking, receipts, figures.
 
+mod customer;
+mod device;
 pub mod error;
+mod events;
 pub mod frame;
+mod lines;
+mod lockdown;
 mod login;
 mod overview;
+mod person;
+mod question;
+mod receipt;
 mod refusals;
+mod search;
+mod since;
+mod unlock;
 
 use rocket::{Catcher, Route, catchers, routes};
 
@@ -14,7 +25,24 @@ pub use refusals::Refusals;
 /// Everything mounted for staff.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![overview::show, login::show, login::submit, login::sign_out]
+    routes![
+        overview::show,
+        login::show,
+        login::submit,
+        login::sign_out,
+        search::show,
+        customer::show,
+        device::show,
+        lockdown::ask_lock,
+        lockdown::lock,
+        lockdown::ask_device,
+        lockdown::revoke_device,
+        lockdown::ask_session,
+        lockdown::end_session,
+        unlock::ask,
+        unlock::lift,
+        receipt::show,
+    ]
 }
 
 /// Catchers of the console.

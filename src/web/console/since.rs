@@ -12,7 +12,8 @@ pub fn parse(text: &str, zone: Tz, now: Timestamp) -> Option<Timestamp> {
     let today = now.with_timezone(&zone).date_naive();
     let days = [Some(today), today.checked_sub_days(Days::new(1)), today.checked_sub_days(Days::new(2))];
     // A day on which the clocks go forward may not have that time: then the day before does.
-    let instants = days.into_iter().flatten().filter_map(|day| zone.from_local_datetime(&day.and_time(time)).earliest());
+    let instants =
+        days.into_iter().flatten().filter_map(|day| zone.from_local_datetime(&day.and_time(time)).earliest());
     instants.map(|at| at.to_utc()).find(|at| *at <= now)
 }
 

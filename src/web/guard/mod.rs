@@ -2,6 +2,7 @@
 
 pub mod bearer;
 pub mod body;
+pub mod client_hints;
 pub mod cookies;
 pub mod credentials;
 pub mod info;

@@ -47,8 +47,8 @@ pub struct SignedOut {
 }
 
 #[get("/account")]
-pub async fn show(app: &Shared, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
-    let Some(record) = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await? else {
+pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
+    let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await? else {
         return Ok(Answer::Redirect(Box::new(Redirect::to("/login"))));
     };
     let session = record.session;
@@ -70,7 +70,7 @@ pub async fn sign_out(
     jar: &CookieJar<'_>,
     form: Form,
 ) -> Result<SignedOut, PageError> {
-    if let Some(record) = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await? {
+    if let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await? {
         check_csrf(app, &record.session.browser_session_id, form.0.get("csrf_token"))?;
         pages::sign_out(app, &info.actor, &record.session).await?;
     }

@@ -63,7 +63,7 @@ pub enum Answer {
 /// The sign-in in progress and the person of this browser; both must be there and belong together.
 async fn both(app: &Shared, jar: &CookieJar<'_>) -> Result<(Login, BrowserSession), PageError> {
     let login = pages::login_in_progress(app, cookies::get(jar, cookies::LOGIN)).await?;
-    let record = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await?;
+    let record = pages::signed_in(app, None, cookies::get(jar, cookies::SESSION)).await?;
     login.zip(record.map(|record| record.session)).ok_or_else(PageError::stale)
 }
 

@@ -15,6 +15,7 @@ use crate::service::login::{LoginOutcome, SignIn, Welcome, sign_in};
 use crate::service::pages;
 use crate::web::envelope::Empty;
 use crate::web::guard::body::Form;
+use crate::web::guard::client_hints;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
@@ -85,7 +86,7 @@ async fn page(app: &Shared, login: &Login, username: String, problem: Option<Str
         username,
         csrf: csrf(app, &login.login_id),
     };
-    Ok(Page::render(&page.frame, &page)?.leading_to(leads_to(login)))
+    Ok(Page::render(&page.frame, &page)?.leading_to(leads_to(login)).asking_for(client_hints::ASKED))
 }
 
 #[post("/login", data = "<form>")]
@@ -99,7 +100,7 @@ pub async fn submit(
     let login = pages::login_in_progress(app, cookies::get(jar, cookies::LOGIN)).await?.ok_or_else(PageError::stale)?;
     check_csrf(app, &login.login_id, form.0.get("csrf_token"))?;
     let typed: String = form.0.get("username").unwrap_or_default().chars().take(254).collect();
-    let earlier = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await?;
+    let earlier = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await?;
     let tried = SignIn {
         login: login.clone(),
         username: typed.clone(),
