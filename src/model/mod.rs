@@ -13,3 +13,4 @@ pub mod login;
 pub mod scope;
 pub mod session;
 pub mod staff;
+pub mod tally;

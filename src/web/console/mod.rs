@@ -1,10 +1,15 @@
 //! For the bank's staff: signing in, finding a customer, locking, revoking, receipts, figures.
 
+mod actions;
+mod audit;
 pub mod error;
 pub mod frame;
+mod incidents;
+mod lists;
 mod login;
 mod overview;
 mod refusals;
+mod sparkline;
 
 use rocket::{Catcher, Route, catchers, routes};
 
@@ -14,7 +19,16 @@ pub use refusals::Refusals;
 /// Everything mounted for staff.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![overview::show, login::show, login::submit, login::sign_out]
+    routes![
+        overview::show,
+        login::show,
+        login::submit,
+        login::sign_out,
+        incidents::list,
+        audit::list,
+        lists::staff,
+        lists::clients,
+    ]
 }
 
 /// Catchers of the console.
