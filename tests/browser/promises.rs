@@ -24,7 +24,8 @@ const OUTSIDE: &str = r"
 const wide = document.documentElement.clientWidth, found = [];
 if (innerWidth !== arguments[0]) found.push('the page made the window ' + innerWidth + ' wide');
 if (document.documentElement.scrollWidth > wide) found.push('the page scrolls sideways to ' + document.documentElement.scrollWidth);
-const may = e => e.closest('.visually-hidden, .skip, dialog:not([open])') || scrolls(e.parentElement);
+const may = e => e.closest('.skip') || clipped(e) || scrolls(e.parentElement);
+const clipped = e => e && (getComputedStyle(e).clipPath !== 'none' || clipped(e.parentElement));
 const scrolls = e => e && (['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
 for (const e of document.body.querySelectorAll('*')) {
   const box = e.getBoundingClientRect();

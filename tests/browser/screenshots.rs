@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::console_lockdown::LOCKDOWN;
 use super::look::{DESK, Look, PHONE};
 use super::person::Person;
+use super::support::JOHN;
 use super::support::program::{Folder, Program, free_port};
 
 /// Largest picture, in bytes.
@@ -82,8 +84,7 @@ async fn pictures_of_what_customers_see() {
     let customer = &demo.printed["customer"];
     person.signs_in(customer["id"].as_str().unwrap(), customer["password"].as_str().unwrap()).await;
     person.arrives_at("Allow").await;
-    take(&person, "consent", cut(DESK, 900)).await;
-    take(&person, "consent-phone", cut(PHONE, 1100)).await;
+    take(&person, "consent", cut(DESK, 1200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,10 +92,21 @@ async fn pictures_of_what_agents_see() {
     let demo = Demo::start().await;
     let person = demo.visitor().await;
     person.open("/console/login").await;
-    take(&person, "console-sign-in", cut(DESK, 560)).await;
     person.fill("User name", "amina").await;
     person.fill("Password", &demo.password_of("amina")).await;
     person.press("Sign in").await;
     person.arrives_at("Overview").await;
-    take(&person, "overview", cut(DESK, 800)).await;
+    person.open("/console/customers?q=wa").await;
+    take(&person, "search", cut(DESK, 700)).await;
+    person.open(&format!("/console/customers/{JOHN}")).await;
+    take(&person, "customer-phone", cut(PHONE, 1000)).await;
+    take(&person, "customer", cut(DESK, 900)).await;
+    person.press(LOCKDOWN).await;
+    person.choose("Phone stolen").await;
+    take(&person, "lockdown", cut(DESK, 900)).await;
+    person.press("Lock all devices now").await;
+    person.arrives_at("Confirmed").await;
+    take(&person, "receipt", cut(DESK, 1100)).await;
+    person.open("/console").await;
+    take(&person, "overview", cut(DESK, 900)).await;
 }
