@@ -160,6 +160,7 @@ CREATE TABLE consents (
     customer_id  TEXT NOT NULL REFERENCES customers (customer_id),
     client_id    TEXT NOT NULL REFERENCES clients (client_id),
     scope        TEXT NOT NULL,
+    declined     TEXT NOT NULL,
     resources    TEXT NOT NULL,
     given_at     TIMESTAMPTZ NOT NULL,
     withdrawn_at TIMESTAMPTZ

@@ -64,8 +64,8 @@ pub enum Need {
     Page,
 }
 
-/// Whether the person must be asked: for third-party clients always, for ours when they wish it. Ours rest on the earlier
-/// consent where it covers scope and resources. This is right after somebody typed a password on a page that names the
+/// Whether the person must be asked: for third-party clients always, for ours when they wish it, or ask for what
+/// the person left out before. Ours rest on the earlier consent where it covers scope and resources. This is right after somebody typed a password on a page that names the
 /// client; without that, [`unasked`] decides.
 pub(super) async fn need(
     app: &App,
@@ -77,6 +77,9 @@ pub(super) async fn need(
         return Ok(Need::Page);
     }
     let found = consents::find(&mut app.db.read().await?, &browser.customer_id, &request.client_id).await?;
+    if found.as_ref().is_some_and(|consent| !request.scope.common(&consent.declined).is_empty()) {
+        return Ok(Need::Page);
+    }
     let in_force = found.is_some_and(|consent| {
         let covers = request.resources.iter().all(|resource| consent.resources.contains(resource));
         consent.withdrawn_at.is_none() && request.scope.is_within(&consent.scope) && covers

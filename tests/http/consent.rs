@@ -144,6 +144,47 @@ async fn ui_08_the_page_says_what_each_scope_means_and_whose_the_application_is(
     assert!(own.body.contains("up to 90 days"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn ui_08_what_was_left_out_is_never_given_to_our_own_application_without_asking() {
+    let mut server = TestServer::start().await;
+    let own = NewClient {
+        redirect_uris: vec!["https://own.example/cb".to_owned()],
+        first_party: true,
+        ..new_client("own", ClientType::Confidential, "openid accounts:read payments:write")
+    };
+    server.db_client(own).await;
+    let path = |more: &[(&str, &str)]| {
+        let fixed = [("client_id", "own"), ("redirect_uri", "https://own.example/cb")];
+        authorize_path(WEB, &[&fixed[..], more].concat())
+    };
+    let scope_of = async |seen: &Seen| {
+        let code = seen.answer("code").unwrap_or_else(|| panic!("no code: {} {}", seen.location(), seen.body));
+        server.redeem("own", &code).await.json()["scope"].clone()
+    };
+    let mut browser = server.db_signed_in(JOHN).await;
+    let all = json!("openid accounts:read payments:write");
+    assert_eq!(scope_of(&browser.get(&path(&[])).await).await, all, "ours is not asked for");
+
+    browser.get(&path(&[("prompt", "consent")])).await;
+    let page = browser.get("/consent").await;
+    let fewer = allow(&mut browser, &page, &["scope.accounts:read"]).await;
+    assert_eq!(scope_of(&fewer).await, json!("openid accounts:read"));
+    let within = browser.get(&path(&[("scope", "accounts:read")])).await;
+    assert_eq!(scope_of(&within).await, json!("accounts:read"), "what was allowed needs no page");
+    for more in [&[][..], &[("scope", "payments:write")]] {
+        assert_eq!(browser.get(&path(more)).await.location(), "/consent", "{more:?}: the no still counts");
+        let mut new = Browser::new(&server);
+        new.get(&path(more)).await;
+        let login = new.get("/login").await;
+        assert_eq!(new.type_password(&login, JOHN, PASSWORD).await.location(), "/consent", "and after a new sign-in");
+    }
+    browser.get(&path(&[])).await;
+    let page = browser.get("/consent").await;
+    let yes = allow(&mut browser, &page, &["scope.accounts:read", "scope.payments:write"]).await;
+    assert_eq!(scope_of(&yes).await, all);
+    assert_eq!(scope_of(&browser.get(&path(&[])).await).await, all, "a yes ends the no");
+}
+
 /// The content of the page's one style element.
 fn style(seen: &Seen) -> Option<&str> {
     assert!(seen.body.matches("<style").count() <= 1, "{}", seen.body);

@@ -15,6 +15,8 @@ mod authorize_errors;
 mod client_auth;
 mod client_credentials;
 mod consent;
+mod console_customers;
+mod console_lockdown;
 mod console_login;
 mod console_places;
 mod console_roles;
