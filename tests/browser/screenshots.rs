@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -96,8 +97,8 @@ async fn pictures_of_what_agents_see() {
     person.fill("Password", &demo.password_of("amina")).await;
     person.press("Sign in").await;
     person.arrives_at("Overview").await;
-    person.open("/console/customers?q=wa").await;
-    take(&person, "search", cut(DESK, 700)).await;
+    person.open("/console/customers?q=john").await;
+    take(&person, "search", cut(DESK, 420)).await;
     person.open(&format!("/console/customers/{JOHN}")).await;
     take(&person, "customer-phone", cut(PHONE, 1000)).await;
     take(&person, "customer", cut(DESK, 900)).await;
@@ -108,5 +109,13 @@ async fn pictures_of_what_agents_see() {
     person.arrives_at("Confirmed").await;
     take(&person, "receipt", cut(DESK, 1100)).await;
     person.open("/console").await;
-    take(&person, "overview", cut(DESK, 900)).await;
+    // Figures are gathered and written every few seconds.
+    for _ in 0..40 {
+        if !person.words().await.contains("\n0\ntokens issued") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        person.driver().refresh().await.expect("a reload");
+    }
+    take(&person, "overview", cut(DESK, 700)).await;
 }

@@ -41,12 +41,14 @@ pub struct DeviceLine {
 }
 
 impl DeviceLine {
-    /// What lives on it, in a word or two.
+    /// What lives on it, in a word or two. Sessions are those of apps, as the page's figures and the receipt count them.
     #[must_use]
     pub fn summary(&self) -> String {
-        let shown = self.sessions.len() + self.browsers.len();
-        let over = if self.more.is_some() { "more than " } else { "" };
-        format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" })
+        let (shown, over) = (self.sessions.len(), if self.more.is_some() { "more than " } else { "" });
+        let sessions = (shown > 0).then(|| format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" }));
+        let pages = (!self.browsers.is_empty()).then(|| "signed in on our own pages".to_owned());
+        let told: Vec<String> = sessions.into_iter().chain(pages).collect();
+        told.join(", ")
     }
 }
 
