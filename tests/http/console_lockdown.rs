@@ -49,7 +49,7 @@ async fn lck_02_from_the_customers_page_two_presses_lead_to_a_confirmed_receipt(
         &format!("Incident number {number}"),
         "Why Phone stolen Note on the bus By the-agent",
         "Devices 1 Sessions ended 1",
-        "on 1 node Stored safely on this database's disk",
+        "on 1 node Stored safely on one database machine",
         "Your devices are locked. Nobody can use your account",
         "Your incident number is",
     ] {

@@ -111,7 +111,7 @@ fn first(proof: &Proof, moments: &Moments) -> First {
 /// Where an acknowledged commit is safe, in words.
 fn durable(durable: Durability) -> &'static str {
     match durable {
-        Durability::Local => "on this database's disk",
+        Durability::Local => "on one database machine",
         Durability::Standby => "on two database machines",
     }
 }
