@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::device::DeviceDetails;
 use crate::model::ids::CustomerId;
+use crate::model::tally::Tally;
 use crate::secret::text::SecretText;
 use crate::secret::{client_secret, random};
 use crate::service::authorize::{Asked, Step};
@@ -130,9 +131,21 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
             resources: &[],
             device: DeviceDetails::default(),
         };
-        phone.tokens = code::redeem(app, &actor, &known, asked).await.ok();
+        let redeemed = code::redeem(app, &actor, &known, asked).await;
+        count(app, &redeemed);
+        phone.tokens = redeemed.ok();
     }
     Ok(())
+}
+
+/// What the token endpoint counts for the console's figures, which these phones do not pass through.
+fn count(app: &App, answer: &Result<Tokens, TokenError>) {
+    let tally = match answer {
+        Ok(_) => Tally::TokensIssued,
+        Err(TokenError::Refused(_)) => Tally::TokensRefused,
+        Err(TokenError::Fault(_)) => return,
+    };
+    app.activity.count(tally, app.clock.now());
 }
 
 /// Uses the phones until the task is dropped. What fails is tried again later.
@@ -162,7 +175,9 @@ async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Fail
     }
     let Some(token) = tokens.refresh.as_ref() else { return Ok(()) };
     let asked = refresh::Asked { token: token.expose(), scope: None, resources: &[] };
-    match refresh::refresh(app, &phone.actor(), &client, asked).await {
+    let refreshed = refresh::refresh(app, &phone.actor(), &client, asked).await;
+    count(app, &refreshed);
+    match refreshed {
         Ok(next) => phone.tokens = Some(next),
         Err(TokenError::Refused(_)) => {}
         Err(TokenError::Fault(fault)) => {
