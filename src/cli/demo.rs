@@ -34,7 +34,7 @@ pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
     begin_anew(&options.data, &settings).await?;
     let (app, _lock) = serve::open(settings).await?;
     let app = Arc::new(app);
-    let bank = seed(&app).await?;
+    let bank = Box::pin(seed(&app)).await?;
     out.say(&object(&app, &bank), &text(&app, &bank))?;
     let traffic = tokio::spawn(demo_traffic::run(app.clone(), bank));
     let served = serve::launch(app).await;

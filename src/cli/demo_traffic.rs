@@ -155,7 +155,7 @@ pub async fn run(app: Arc<App>, mut bank: Bank) {
         let count = bank.phones.len();
         // John's phones are used often, so that there is something to see.
         let index = if turn % 3 == 0 { turn % 2 } else { turn % count };
-        if let Err(Failure(why)) = use_phone(&app, &mut bank.phones[index], turn).await {
+        if let Err(Failure(why)) = Box::pin(use_phone(&app, &mut bank.phones[index], turn)).await {
             tracing::debug!(why, "demo traffic");
         }
     }
