@@ -38,7 +38,7 @@ const LOOKUPS: [(&str, &str, &str); 20] = [
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
 /// sessions, those of people and, now and then, a standing one of its own.
 const FILL: [&str; 17] = [
-    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, TIME, NULL
+    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, NULL, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'client', 'k' || n, 1, 'none' FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'consent', 'x' || n, 1, 'none' FROM NUMBERS",
