@@ -101,11 +101,11 @@ pub const NEWEST_OF_CUSTOMER_SQL: &str = concat!(
 /// The same of one action.
 pub const NEWEST_OF_ACTION_SQL: &str =
     concat!("SELECT ", columns!(), " FROM audit WHERE action = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3");
-/// The same of one action on one customer.
+/// The same of one action on one customer. `COALESCE` keeps the engines from walking everybody's rows of the action.
 pub const NEWEST_OF_BOTH_SQL: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM audit WHERE customer_id = $1 AND action = $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
+    " FROM audit WHERE customer_id = $1 AND COALESCE(action, '') = $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
 );
 
 /// Rows before an id, newest first.
