@@ -153,8 +153,8 @@ async fn sweep_batch(app: &App, incident: &Incident) -> Result<bool, StoreError>
     Ok(i64::try_from(swept).unwrap_or(0) == BATCH)
 }
 
-/// Drops sign-ins that were given up and single revocations of tokens that ran out; writes down token counts.
-async fn tidy_up(app: &App) -> Result<(), StoreError> {
+/// Drops sign-ins that were given up, old counts and single revocations of tokens that ran out; writes down token counts.
+pub async fn tidy_up(app: &App) -> Result<(), StoreError> {
     while tidy_batch(app).await? {
         tokio::task::yield_now().await;
     }

@@ -84,7 +84,7 @@ pub const LIST_EVENTS_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND audit_id < $3 AND customer_id IS NOT NULL
-      AND action <> 'customer_read'
+      AND action <> 'customer_read' AND action <> 'incident_read'
       AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
       ORDER BY audit_id DESC LIMIT $4"
 );
@@ -104,7 +104,7 @@ pub const LAST_ALARM_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND customer_id IS NOT NULL
-      AND action <> 'customer_read'
+      AND action <> 'customer_read' AND action <> 'incident_read'
       AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
       AND (action = 'refresh_reuse' OR action = 'code_replay' OR action = 'generation_ahead')
       ORDER BY audit_id DESC LIMIT 1"
@@ -149,11 +149,11 @@ pub const NEWEST_OF_CUSTOMER_SQL: &str = concat!(
 /// The same of one action.
 pub const NEWEST_OF_ACTION_SQL: &str =
     concat!("SELECT ", columns!(), " FROM audit WHERE action = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3");
-/// The same of one action on one customer.
+/// The same of one action on one customer. `COALESCE` keeps the engines from walking everybody's rows of the action.
 pub const NEWEST_OF_BOTH_SQL: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM audit WHERE customer_id = $1 AND action = $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
+    " FROM audit WHERE customer_id = $1 AND COALESCE(action, '') = $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
 );
 
 /// Rows before an id, newest first.

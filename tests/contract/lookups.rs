@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 
 use rescind::clock::Clock;
-use rescind::store::{audit, browser_sessions, codes, customers, devices, incidents, sessions};
+use rescind::store::{
+    audit, browser_sessions, codes, customers, devices, incidents, sessions, staff_sessions, tallies,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
 
@@ -35,10 +37,25 @@ const LOOKUPS: [(&str, &str, &str); 20] = [
     ("incidents of a customer", incidents::LIST_OF_CUSTOMER_SQL, "incidents_by_customer"),
 ];
 
+/// The same for the console's lists and figures.
+const CONSOLE_LOOKUPS: [(&str, &str, &str); 11] = [
+    ("staff session", staff_sessions::FIND_RECORD_SQL, "key of staff_sessions"),
+    ("staff at sign-in", staff_sessions::FIND_FOR_SIGN_IN_SQL, "staff_sessions_by_browser"),
+    ("older sessions of a member of staff", staff_sessions::END_OLDER_SQL, "staff_sessions_live"),
+    ("incidents, newest first", incidents::LIST_SQL, "incidents_by_time"),
+    ("incidents of a kind since a time", incidents::COUNT_SINCE_SQL, "incidents_by_kind"),
+    ("audit, newest first", audit::NEWEST_SQL, "key of audit"),
+    ("audit of a customer, newest first", audit::NEWEST_OF_CUSTOMER_SQL, "audit_by_customer"),
+    ("audit of an action, newest first", audit::NEWEST_OF_ACTION_SQL, "audit_by_action"),
+    ("audit of a customer and an action, newest first", audit::NEWEST_OF_BOTH_SQL, "audit_by_customer"),
+    ("minutes of a tally", tallies::LIST_SQL, "key of tallies"),
+    ("living sessions", sessions::COUNT_LIVING_SQL, "sessions_living"),
+];
+
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
 /// sessions, those of people and, now and then, a standing one of its own.
 const FILL: [&str; 17] = [
-    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, TIME, NULL
+    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, NULL, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'client', 'k' || n, 1, 'none' FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'consent', 'x' || n, 1, 'none' FROM NUMBERS",
@@ -189,7 +206,7 @@ async fn every_hot_lookup_uses_an_index() {
             Place::Postgres(_) => {
                 let mut conn = connect_postgres(&place.url()).await;
                 fill_postgres(&mut conn).await;
-                for (name, sql, index) in LOOKUPS {
+                for (name, sql, index) in LOOKUPS.into_iter().chain(CONSOLE_LOOKUPS) {
                     plans.push((name, index, plan_of_postgres(&mut conn, sql).await));
                 }
                 let unindexed = plan_of_postgres(&mut conn, "SELECT * FROM customers WHERE name = $1").await;
@@ -201,7 +218,7 @@ async fn every_hot_lookup_uses_an_index() {
                 let options: SqliteConnectOptions = place.url().parse().expect("an address");
                 let mut conn = options.connect().await.expect("the file opens");
                 fill_sqlite(&mut conn).await;
-                for (name, sql, index) in LOOKUPS {
+                for (name, sql, index) in LOOKUPS.into_iter().chain(CONSOLE_LOOKUPS) {
                     plans.push((name, index, plan_of_sqlite(&mut conn, sql).await));
                 }
                 let unindexed = plan_of_sqlite(&mut conn, "SELECT * FROM customers WHERE name = $1").await;

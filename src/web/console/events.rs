@@ -75,13 +75,6 @@ pub fn who(kind: &str, name: &str) -> String {
     }
 }
 
-/// Who did it, from an incident's `kind:name`.
-#[must_use]
-pub fn who_of(tag: &str) -> String {
-    let (kind, name) = tag.split_once(':').unwrap_or(("", tag));
-    who(kind, name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,17 +119,5 @@ mod tests {
             assert_eq!(words(&row(action, outcome, reason), &devices), expected);
         }
         assert!(words(&row("refresh_reuse", "alarm", None), &devices).starts_with("A refresh token was used twice"));
-    }
-
-    #[test]
-    fn whoever_did_it_is_called_as_people_would() {
-        for (tag, expected) in [
-            ("staff:amina", "amina"),
-            ("client:fraud-desk", "fraud-desk"),
-            ("shell:root", "root (at the server)"),
-            ("system:", "The server"),
-        ] {
-            assert_eq!(who_of(tag), expected);
-        }
     }
 }

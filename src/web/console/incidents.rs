@@ -71,9 +71,11 @@ pub fn line(incident: &Incident, moments: &Moments) -> Line {
     }
 }
 
-fn what(kind: &str) -> &'static str {
+/// What an incident's kind took back.
+#[must_use]
+pub fn what(kind: &str) -> &'static str {
     match kind {
-        "customer" => "Lockdown of a customer",
+        "customer" => "Emergency lockdown",
         "device" => "Device revoked",
         "session" => "Session ended",
         "client" => "All tokens of a client revoked",

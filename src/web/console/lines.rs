@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::events::{self, who_of};
+use super::events;
+use super::incidents::{person, what};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::audit::Row;
@@ -211,7 +212,7 @@ impl<'a> Names<'a> {
             field: field(change),
             before: masked(&change.old_value),
             after: masked(&change.new_value),
-            by: who_of(&change.changed_by),
+            by: person(&change.changed_by),
         }
     }
 
@@ -223,7 +224,7 @@ impl<'a> Names<'a> {
             at: self.moments.show(incident.opened_at),
             what: what(&incident.target_kind),
             why: incident.reason.clone(),
-            by: who_of(&incident.opened_by),
+            by: person(&incident.opened_by),
             state: incident_state(incident),
         }
     }
@@ -255,19 +256,6 @@ fn field(change: &ContactChange) -> &'static str {
         "email" => "E-mail address",
         "name" => "Name",
         _ => "Contact detail",
-    }
-}
-
-/// What an incident's kind did.
-#[must_use]
-pub fn what(target_kind: &str) -> &'static str {
-    match target_kind {
-        "customer" => "Emergency lockdown",
-        "device" => "Device revoked",
-        "session" => "Session ended",
-        "client" => "App's tokens taken back",
-        "everyone" => "Everybody signed out",
-        _ => "Taken back",
     }
 }
 

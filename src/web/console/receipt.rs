@@ -5,9 +5,8 @@ use rocket::get;
 
 use super::super::Shared;
 use super::error::ConsoleError;
-use super::events::who_of;
 use super::frame::StaffFrame;
-use super::lines::what;
+use super::incidents::{person, what};
 use crate::model::ids::IncidentId;
 use crate::model::incident::{Durability, Proof};
 use crate::policy::device_name;
@@ -61,8 +60,7 @@ struct Lifted {
 
 #[get("/console/incidents/<id>")]
 pub async fn show(app: &Shared, staff: Staff, id: &str) -> Result<Page, ConsoleError> {
-    let deed = if may(staff.role, Deed::SearchCustomer) { Deed::SearchCustomer } else { Deed::ReadIncidents };
-    let actor = staff.may(deed)?;
+    let actor = staff.may(Deed::ReadIncidents)?;
     let id = IncidentId::parse(id).map_err(|_| ConsoleError::not_found())?;
     let sheet = receipts::show(app, actor, &id).await?.ok_or_else(ConsoleError::not_found)?;
     page(app, &staff, &sheet)
@@ -85,7 +83,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         device: sheet.device.as_ref().map(device_name::name),
         came_back: sheet.device.as_ref().is_some_and(|device| device.revoked_at.is_none()),
         opened: moments.show(incident.opened_at),
-        by: who_of(&incident.opened_by),
+        by: person(&incident.opened_by),
         is_mine: incident.opened_by == staff.actor.who.tag(),
         why: incident.reason.clone(),
         note: incident.note.clone(),
@@ -95,7 +93,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         checked: moments.show(sheet.checked_at),
         lifted: incident.closed_at.map(|at| Lifted {
             at: moments.show(at),
-            by: incident.closed_by.as_deref().map(who_of).unwrap_or_default(),
+            by: incident.closed_by.as_deref().map(person).unwrap_or_default(),
             why: incident.close_reason.clone().unwrap_or_default(),
         }),
         may_search,
