@@ -86,15 +86,21 @@ impl Raw {
         self.text(name).split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
     }
 
+    fn database_url(&self) -> Result<String, ConfigError> {
+        let wrong = |rule: &str| ConfigError(format!("{} {rule}", env_name("database_url")));
+        let text = self.text("database_url");
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| text.starts_with(start)) {
+            return Err(wrong("must begin with postgres:// or sqlite:"));
+        }
+        if !text.starts_with("sqlite:") && url::Url::parse(&text).is_err() {
+            return Err(wrong("is not a URL: write postgres://user:password@host/name"));
+        }
+        Ok(text)
+    }
+
     pub(super) fn settings(self, rocket: Figment) -> Result<Settings, ConfigError> {
         let wrong = |name: &str, rule: &str| ConfigError(format!("{} {rule}", env_name(name)));
-        let database_url = self.text("database_url");
-        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| database_url.starts_with(start)) {
-            return Err(wrong("database_url", "must begin with postgres:// or sqlite:"));
-        }
-        if !database_url.starts_with("sqlite:") && url::Url::parse(&database_url).is_err() {
-            return Err(wrong("database_url", "is not a URL: write postgres://user:password@host/name"));
-        }
+        let database_url = self.database_url()?;
         let token_prefix = self.text("token_prefix");
         crate::secret::seal::Sealer::new(&token_prefix, &KeyRing::generate())
             .map_err(|_| wrong("token_prefix", "must be 2 to 12 of a-z 0-9, the first a letter"))?;

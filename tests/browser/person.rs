@@ -16,7 +16,7 @@ use super::wire::Wire;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What has the keyboard now: its words, and how it shows that.
-const FOCUSED: &str = r#"
+const FOCUSED: &str = r"
 const it = document.activeElement;
 if (!it || it === document.body) return null;
 const words = it.labels && it.labels.length ? it.labels[0].innerText : it.getAttribute('aria-label') || it.innerText || it.value;
@@ -26,7 +26,7 @@ return {
   tag: it.tagName.toLowerCase(),
   outline: style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth),
   seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth,
-};"#;
+};";
 
 /// Somebody in front of a browser.
 pub struct Person {
@@ -109,20 +109,18 @@ impl Person {
         self.find(&format!("//h1[starts-with(normalize-space(), {})]", quoted(heading))).await;
     }
 
-    /// What an XPath finds, as soon as it is there and shown.
+    /// What an `XPath` finds, as soon as it is there and shown.
     pub async fn find(&self, path: &str) -> WebElement {
         let began = Instant::now();
-        loop {
+        while began.elapsed() < PATIENCE {
             for found in self.driver().find_all(By::XPath(path)).await.expect("a search") {
                 if found.is_displayed().await.unwrap_or(false) {
                     return found;
                 }
             }
-            if began.elapsed() > PATIENCE {
-                panic!("no {path} at {}: {}", self.place().await, self.words().await);
-            }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
+        panic!("no {path} at {}: {}", self.place().await, self.words().await);
     }
 
     /// Presses the button or link with these words.
@@ -242,7 +240,7 @@ fn pressable(words: &str) -> String {
     )
 }
 
-/// A text in XPath, which knows no escapes.
+/// A text in `XPath`, which knows no escapes.
 fn quoted(text: &str) -> String {
     if text.contains('"') { format!("'{text}'") } else { format!("\"{text}\"") }
 }
