@@ -60,6 +60,22 @@ CREATE TABLE staff (
     disabled_at   TIMESTAMPTZ
 );
 
+-- Staff signed in to the console. The global epoch is no ancestor: whoever locked everybody must be able to unlock.
+CREATE TABLE staff_sessions (
+    staff_session_id UUID PRIMARY KEY,
+    username         TEXT NOT NULL REFERENCES staff (username),
+    browser_id       UUID NOT NULL,
+    subject_epoch    BIGINT NOT NULL,
+    signed_in_at     TIMESTAMPTZ NOT NULL,
+    last_seen_at     TIMESTAMPTZ NOT NULL,
+    expires_at       TIMESTAMPTZ NOT NULL,
+    ended_at         TIMESTAMPTZ,
+    end_reason       TEXT
+);
+CREATE INDEX staff_sessions_by_browser ON staff_sessions (username, browser_id);
+CREATE INDEX staff_sessions_live ON staff_sessions (username, signed_in_at) WHERE ended_at IS NULL;
+CREATE INDEX staff_sessions_by_expiry ON staff_sessions (expires_at);
+
 CREATE TABLE clients (
     client_id     TEXT PRIMARY KEY REFERENCES subjects (subject_id),
     name          TEXT NOT NULL,
@@ -71,6 +87,7 @@ CREATE TABLE clients (
     resources     TEXT NOT NULL,
     origins       TEXT NOT NULL,
     first_party   BOOLEAN NOT NULL,
+    color         TEXT,
     created_at    TIMESTAMPTZ NOT NULL,
     disabled_at   TIMESTAMPTZ
 );
@@ -93,6 +110,7 @@ CREATE TABLE devices (
     browser_id    UUID,
     name          TEXT,
     model         TEXT,
+    platform      TEXT,
     os_version    TEXT,
     app_version   TEXT,
     timezone      TEXT,
@@ -142,6 +160,7 @@ CREATE TABLE consents (
     customer_id  TEXT NOT NULL REFERENCES customers (customer_id),
     client_id    TEXT NOT NULL REFERENCES clients (client_id),
     scope        TEXT NOT NULL,
+    declined     TEXT NOT NULL,
     resources    TEXT NOT NULL,
     given_at     TIMESTAMPTZ NOT NULL,
     withdrawn_at TIMESTAMPTZ
@@ -205,9 +224,12 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_by_subject ON sessions (subject_id, created_at);
 CREATE INDEX sessions_by_device ON sessions (device_id) WHERE device_id IS NOT NULL;
+CREATE INDEX sessions_live_by_device ON sessions (device_id, created_at) WHERE device_id IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX sessions_by_client ON sessions (client_id, created_at);
 CREATE INDEX sessions_standing ON sessions (client_id, standing_key, created_at) WHERE standing_key IS NOT NULL;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+-- With `ended_at`, so that counting reads the index alone on both engines.
+CREATE INDEX sessions_living ON sessions (global_epoch, expires_at, ended_at) WHERE ended_at IS NULL;
 
 -- Access tokens taken back one by one, until they expire.
 CREATE TABLE revoked_tokens (
@@ -219,27 +241,36 @@ CREATE TABLE revoked_tokens (
 CREATE INDEX revoked_tokens_by_expiry ON revoked_tokens (expires_at);
 
 CREATE TABLE incidents (
-    incident_id    TEXT PRIMARY KEY,
-    target_kind    TEXT NOT NULL,
-    target_id      TEXT NOT NULL,
-    opened_by      TEXT NOT NULL,
-    reason         TEXT NOT NULL,
-    note           TEXT,
-    sessions_ended BIGINT NOT NULL,
-    devices        BIGINT NOT NULL,
-    epoch          BIGINT NOT NULL,
-    opened_at      TIMESTAMPTZ NOT NULL,
-    swept_at       TIMESTAMPTZ,
-    closed_at      TIMESTAMPTZ,
-    closed_by      TEXT,
-    close_reason   TEXT,
-    close_note     TEXT,
-    approved_by    TEXT
+    incident_id     TEXT PRIMARY KEY,
+    target_kind     TEXT NOT NULL,
+    target_id       TEXT NOT NULL,
+    customer_id     TEXT,
+    opened_by       TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    note            TEXT,
+    sessions_ended  BIGINT NOT NULL,
+    devices         BIGINT NOT NULL,
+    epoch           BIGINT NOT NULL,
+    opened_at       TIMESTAMPTZ NOT NULL,
+    -- The first proof, as it was read out. Whether it still holds is proven anew whenever somebody asks.
+    confirmed_at    TIMESTAMPTZ,
+    confirmed_in_ms BIGINT,
+    nodes           BIGINT,
+    durable         TEXT,
+    swept_at        TIMESTAMPTZ,
+    closed_at       TIMESTAMPTZ,
+    closed_by       TEXT,
+    close_reason    TEXT,
+    close_note      TEXT,
+    approved_by     TEXT
 );
+CREATE INDEX incidents_by_customer ON incidents (customer_id, opened_at) WHERE customer_id IS NOT NULL;
 CREATE INDEX incidents_by_target ON incidents (target_kind, target_id, opened_at);
 CREATE INDEX incidents_unswept ON incidents (opened_at) WHERE swept_at IS NULL;
 -- One lockdown at a time: two agents at once get the same incident.
 CREATE UNIQUE INDEX incidents_open ON incidents (target_id) WHERE target_kind = 'customer' AND closed_at IS NULL;
+CREATE INDEX incidents_by_time ON incidents (opened_at, incident_id);
+CREATE INDEX incidents_by_kind ON incidents (target_kind, opened_at);
 
 -- Repeated requests: the key belongs to the caller, the digest to the body.
 CREATE TABLE idempotency_keys (
@@ -254,13 +285,21 @@ CREATE TABLE idempotency_keys (
 -- Consecutive failed sign-ins per account or known device. Unknown names have rows too: `key` is a keyed hash.
 CREATE TABLE throttles (
     key           BYTEA PRIMARY KEY,
-    customer_id   TEXT,
+    subject_id    TEXT,
     failures      BIGINT NOT NULL,
     last_tried_at TIMESTAMPTZ NOT NULL,
     blocked_until TIMESTAMPTZ
 );
-CREATE INDEX throttles_by_customer ON throttles (customer_id) WHERE customer_id IS NOT NULL;
-CREATE INDEX throttles_unknown ON throttles (last_tried_at) WHERE customer_id IS NULL;
+CREATE INDEX throttles_by_subject ON throttles (subject_id) WHERE subject_id IS NOT NULL;
+CREATE INDEX throttles_unknown ON throttles (last_tried_at) WHERE subject_id IS NULL;
+
+-- How often things happened, minute by minute, for two days: what the console's first page shows.
+CREATE TABLE tallies (
+    name      TEXT NOT NULL,
+    at_minute TIMESTAMPTZ NOT NULL,
+    count     BIGINT NOT NULL,
+    PRIMARY KEY (name, at_minute)
+);
 
 -- Who did what. Only ever added to.
 CREATE TABLE audit (
@@ -280,3 +319,8 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_customer ON audit (customer_id, audit_id) WHERE customer_id IS NOT NULL;
 CREATE INDEX audit_by_action ON audit (action, audit_id);
+-- What a person did or what was done to them, without the routine of their apps; and which colleagues looked.
+CREATE INDEX audit_events ON audit (customer_id, audit_id)
+    WHERE customer_id IS NOT NULL AND action <> 'customer_read' AND action <> 'incident_read'
+        AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'));
+CREATE INDEX audit_looks ON audit (customer_id, audit_id) WHERE action = 'customer_read';

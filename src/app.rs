@@ -4,6 +4,7 @@ use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::config::{Keys, Settings};
 use crate::limits::Limits;
+use crate::place::Places;
 use crate::secret::csrf::Csrf;
 use crate::secret::keys::Pepper;
 use crate::secret::password::{Cost, Hasher};
@@ -39,6 +40,8 @@ pub struct App {
     pub limits: Limits,
     /// What time it is.
     pub clock: Clock,
+    /// Where addresses are, coarsely.
+    pub places: Places,
     /// Who was seen since the last flush.
     pub activity: Activity,
 }
@@ -53,6 +56,7 @@ impl App {
             pepper: keys.pepper,
         };
         let limits = Limits::new(settings.limit_scale);
-        Ok(Self { settings, db, secrets, limits, clock, activity: Activity::default() })
+        let places = settings.places.clone();
+        Ok(Self { settings, db, secrets, limits, clock, places, activity: Activity::default() })
     }
 }

@@ -8,7 +8,8 @@
 //! - **Tokens**: `web/oauth/token` -> `service/code`, `service/refresh` or `service/client_credentials`.
 //! - **Lockdown**: `web/api/lockdown` or `cli/lockdown` -> `service/lockdown` -> `service/taking_back` -> a receipt.
 //!
-//! Imports go one way: `cli -> web -> service -> app -> {limits, activity} -> store -> model`; `service -> {policy, secret}`.
+//! Imports go one way: `cli -> web -> service -> app -> {limits, activity, place} -> store -> model`; `service ->
+//! {policy, secret}`.
 
 pub mod activity;
 pub mod app;
@@ -19,6 +20,7 @@ pub mod jobs;
 pub mod limits;
 pub mod log;
 pub mod model;
+pub mod place;
 pub mod policy;
 pub mod secret;
 pub mod service;

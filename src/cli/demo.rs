@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::demo_devices::NETWORKS;
 use super::demo_seed::{Bank, seed};
 use super::output::Output;
 use super::{Failure, demo_traffic, serve};
@@ -33,7 +34,7 @@ pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
     begin_anew(&options.data, &settings).await?;
     let (app, _lock) = serve::open(settings).await?;
     let app = Arc::new(app);
-    let bank = seed(&app).await?;
+    let bank = Box::pin(seed(&app)).await?;
     out.say(&object(&app, &bank), &text(&app, &bank))?;
     let traffic = tokio::spawn(demo_traffic::run(app.clone(), bank));
     let served = serve::launch(app).await;
@@ -48,9 +49,11 @@ fn settings(options: &Options) -> Result<Settings, Failure> {
         ("issuer", format!("http://localhost:{}", options.port)),
         ("token_prefix", "nyb".to_owned()),
         ("name", "Naybitono Bank".to_owned()),
+        ("support_phone", "+254 20 555 0100".to_owned()),
         ("time_zone", "Africa/Nairobi".to_owned()),
         ("phone_country", "KE".to_owned()),
         ("keys_folder", options.data.join("keys").display().to_string()),
+        ("networks", NETWORKS.to_owned()),
         ("limit_scale", "10".to_owned()),
     ]);
     let mut settings = Settings::from_pairs(Vec::new(), &fixed)?;

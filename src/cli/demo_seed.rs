@@ -1,9 +1,7 @@
 //! The demo's bank: fixed names, random passwords. Devices and sessions come from real sign-ins, in process.
 
-use std::net::IpAddr;
-
-use super::Failure;
-use super::demo_traffic::{Phone, sign_in};
+use super::demo_traffic::{Phone, look_at_pages, sign_in};
+use super::{Failure, demo_devices};
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::client::ClientType;
@@ -69,29 +67,22 @@ pub async fn seed(app: &App) -> Result<Bank, Failure> {
     let clients = clients(app, &actor).await?;
     let staff = people(app, &actor).await?;
     let (customer, password) = enter(app, &actor, JOHN).await?;
-    let mut phones = vec![
-        Phone::new(&customer, &password, "iPhone 13 Pro", "iPhone14,5", address(1)),
-        Phone::new(&customer, &password, "iPad Air", "iPad13,16", address(2)),
-    ];
+    let mut phones: Vec<Phone> =
+        demo_devices::JOHNS.into_iter().map(|handset| Phone::new(&customer, &password, handset)).collect();
     for (index, name) in OTHERS.iter().enumerate() {
         let number = 710_000_101 + index;
         let id = format!("CUST_{}", 100_200_300 + index * 7_919);
         let email = format!("{}@example.com", name.to_lowercase().replace(' ', "."));
         let (id, password) = enter(app, &actor, (&id, name, &email, &format!("+254{number}"))).await?;
-        let (model, code) =
-            [("Galaxy S23", "SM-S911B"), ("Pixel 8", "Pixel 8"), ("iPhone 12", "iPhone13,2")][index % 3];
-        phones.push(Phone::new(&id, &password, model, code, address(10 + index)));
+        phones.extend(demo_devices::of(index).map(|handset| Phone::new(&id, &password, handset)));
+        if let Some((computer, address)) = demo_devices::computer(index) {
+            Box::pin(look_at_pages(app, (&id, &password), computer, address)).await?;
+        }
     }
     for phone in &mut phones {
-        sign_in(app, phone).await?;
+        Box::pin(sign_in(app, phone)).await?;
     }
     Ok(Bank { customer, password, staff, clients, phones })
-}
-
-/// An address out of the documentation ranges.
-fn address(index: usize) -> IpAddr {
-    let last = u8::try_from(index % 250).unwrap_or(0) + 1;
-    IpAddr::from([198, 51, 100, last])
 }
 
 async fn enter(app: &App, actor: &Actor, who: (&str, &str, &str, &str)) -> Result<(CustomerId, SecretText), Failure> {
@@ -148,6 +139,7 @@ async fn clients(app: &App, actor: &Actor) -> Result<Vec<(String, Option<SecretT
             resources: Vec::new(),
             origins: Vec::new(),
             first_party: false,
+            color: None,
         })
     };
     let all = [
@@ -163,6 +155,7 @@ async fn clients(app: &App, actor: &Actor) -> Result<Vec<(String, Option<SecretT
                 "http://127.0.0.1/web/callback".to_owned(),
             ],
             resources: vec![api.to_owned()],
+            color: "#5b2a86".parse().ok(),
             ..plain("naybitono-web", "Naybitono Web", ClientType::Confidential, scope)?
         },
         NewClient {

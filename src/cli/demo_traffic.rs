@@ -9,11 +9,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::Failure;
+use super::demo_devices::Handset;
 use super::demo_seed::Bank;
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::device::DeviceDetails;
 use crate::model::ids::CustomerId;
+use crate::model::tally::Tally;
 use crate::secret::text::SecretText;
 use crate::secret::{client_secret, random};
 use crate::service::authorize::{Asked, Step};
@@ -21,7 +23,7 @@ use crate::service::consent::After;
 use crate::service::introspect::Answer;
 use crate::service::login::{LoginOutcome, SignIn};
 use crate::service::tokens::{TokenError, Tokens};
-use crate::service::{authorize, code, consent, introspect, login, refresh};
+use crate::service::{authorize, code, consent, introspect, login, pages, refresh};
 use crate::store::clients;
 
 /// The app on the phones.
@@ -32,43 +34,63 @@ const APP: &str = "naybitono-mobile";
 pub struct Phone {
     owner: CustomerId,
     password: SecretText,
-    name: String,
-    model: String,
+    handset: Handset,
     app_device_id: String,
-    address: IpAddr,
     tokens: Option<Tokens>,
 }
 
 impl Phone {
     /// A phone that is not signed in yet.
     #[must_use]
-    pub fn new(owner: &CustomerId, password: &SecretText, name: &str, model: &str, address: IpAddr) -> Self {
+    pub fn new(owner: &CustomerId, password: &SecretText, handset: Handset) -> Self {
         Self {
             owner: owner.clone(),
             password: password.clone(),
-            name: name.to_owned(),
-            model: model.to_owned(),
+            handset,
             app_device_id: random::letters(20),
-            address,
             tokens: None,
         }
     }
 
     fn actor(&self) -> Actor {
-        let agent = format!("NaybitonoMobile/4.2 ({})", self.model);
-        Actor { who: Who::Anonymous, address: Some(self.address), agent: Some(agent), request_id: random::letters(16) }
+        let agent = format!("NaybitonoMobile/4.2 ({})", self.handset.model);
+        anonymous(self.handset.address.into(), Some(agent))
     }
 
     fn details(&self) -> DeviceDetails {
         DeviceDetails {
-            name: Some(self.name.clone()),
-            model: Some(self.model.clone()),
+            name: self.handset.name.map(str::to_owned),
+            model: Some(self.handset.model.to_owned()),
+            os_version: Some(self.handset.os_version.to_owned()),
             app_version: Some("4.2".to_owned()),
             timezone: Some("Africa/Nairobi".to_owned()),
             language: Some("en-KE".to_owned()),
             ..DeviceDetails::default()
         }
     }
+}
+
+fn anonymous(address: IpAddr, agent: Option<String>) -> Actor {
+    Actor { who: Who::Anonymous, address: Some(address), agent, request_id: random::letters(16) }
+}
+
+/// Signs somebody in on the pages, at a computer.
+pub async fn look_at_pages(
+    app: &App,
+    (owner, password): (&CustomerId, &SecretText),
+    computer: DeviceDetails,
+    address: IpAddr,
+) -> Result<(), Failure> {
+    let form = SignIn {
+        login: pages::begin_login(app).await?,
+        username: owner.to_string(),
+        password: password.clone(),
+        browser_id: None,
+        replaces: None,
+        browser: computer.clone(),
+    };
+    login::sign_in(app, &anonymous(address, computer.user_agent), form).await?;
+    Ok(())
 }
 
 /// Signs a phone's owner in and keeps the tokens; a locked customer stays signed out.
@@ -94,7 +116,7 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
         replaces: None,
         browser: DeviceDetails { user_agent: actor.agent.clone(), ..DeviceDetails::default() },
     };
-    let LoginOutcome::Welcome(welcome) = login::sign_in(app, &actor, form).await? else { return Ok(()) };
+    let LoginOutcome::Welcome(welcome) = Box::pin(login::sign_in(app, &actor, form)).await? else { return Ok(()) };
     let After::Redirect(to) = consent::after_sign_in(app, &actor, &welcome.login, &welcome.session).await? else {
         return Ok(());
     };
@@ -109,9 +131,21 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
             resources: &[],
             device: DeviceDetails::default(),
         };
-        phone.tokens = code::redeem(app, &actor, &known, asked).await.ok();
+        let redeemed = code::redeem(app, &actor, &known, asked).await;
+        count(app, &redeemed);
+        phone.tokens = redeemed.ok();
     }
     Ok(())
+}
+
+/// What the token endpoint counts for the console's figures, which these phones do not pass through.
+fn count(app: &App, answer: &Result<Tokens, TokenError>) {
+    let tally = match answer {
+        Ok(_) => Tally::TokensIssued,
+        Err(TokenError::Refused(_)) => Tally::TokensRefused,
+        Err(TokenError::Fault(_)) => return,
+    };
+    app.activity.count(tally, app.clock.now());
 }
 
 /// Uses the phones until the task is dropped. What fails is tried again later.
@@ -121,14 +155,14 @@ pub async fn run(app: Arc<App>, mut bank: Bank) {
         let count = bank.phones.len();
         // John's phones are used often, so that there is something to see.
         let index = if turn % 3 == 0 { turn % 2 } else { turn % count };
-        if let Err(Failure(why)) = use_phone(&app, &mut bank.phones[index], turn).await {
+        if let Err(Failure(why)) = Box::pin(use_phone(&app, &mut bank.phones[index], turn)).await {
             tracing::debug!(why, "demo traffic");
         }
     }
 }
 
 async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Failure> {
-    let Some(tokens) = phone.tokens.take() else { return sign_in(app, phone).await };
+    let Some(tokens) = phone.tokens.take() else { return Box::pin(sign_in(app, phone)).await };
     let mut conn = app.db.read().await?;
     let (api, client) = (clients::find(&mut conn, "accounts-api").await?, clients::find_known(&mut conn, APP).await?);
     drop(conn);
@@ -141,7 +175,9 @@ async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Fail
     }
     let Some(token) = tokens.refresh.as_ref() else { return Ok(()) };
     let asked = refresh::Asked { token: token.expose(), scope: None, resources: &[] };
-    match refresh::refresh(app, &phone.actor(), &client, asked).await {
+    let refreshed = refresh::refresh(app, &phone.actor(), &client, asked).await;
+    count(app, &refreshed);
+    match refreshed {
         Ok(next) => phone.tokens = Some(next),
         Err(TokenError::Refused(_)) => {}
         Err(TokenError::Fault(fault)) => {

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod customer;
 mod demo;
+mod demo_devices;
 mod demo_seed;
 mod demo_traffic;
 mod health;
@@ -154,12 +155,12 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => serve::run().await,
         Command::Demo(options) => Box::pin(demo::run(out, options)).await,
         Command::Migrate => open::migrate(out).await,
-        Command::Client(command) => client::run(out, command).await,
-        Command::Customer(command) => customer::run(out, command).await,
+        Command::Client(command) => Box::pin(client::run(out, command)).await,
+        Command::Customer(command) => Box::pin(customer::run(out, command)).await,
         Command::Staff(command) => staff::run(out, command).await,
         Command::Session(command) => session::run_sessions(out, command).await,
         Command::Device(command) => session::run_devices(out, command).await,
-        Command::Lockdown(options) => lockdown::lock(out, options).await,
+        Command::Lockdown(options) => Box::pin(lockdown::lock(out, options)).await,
         Command::Unlock(options) => lockdown::unlock(out, options).await,
         Command::Audit(command) => audit::run(out, command).await,
         Command::Keys(command) => keys::run(out, command),

@@ -64,8 +64,11 @@ pub async fn run_sessions(out: Output, command: SessionCommand) -> Result<(), Fa
                 all.extend(items);
                 next = more;
             }
-            let lines =
-                all.iter().map(|s| format!("{}  {}  since {}  {}", s.session_id, s.client_name, s.created_at, s.scope));
+            let lines = all.iter().map(|s| {
+                let device =
+                    s.name.as_ref().map(|name| format!(" on {name}{}", near(s.place.as_ref()))).unwrap_or_default();
+                format!("{}  {}{device}  since {}  {}", s.session_id, s.client_name, s.created_at, s.scope)
+            });
             let text = lines.collect::<Vec<_>>().join("\n");
             out.say(&json!({ "items": all, "next_cursor": null }), &text)
         }
@@ -84,12 +87,10 @@ pub async fn run_devices(out: Output, command: DeviceCommand) -> Result<(), Fail
         DeviceCommand::List { customer } => {
             let found = sessions::devices(&app, &actor, &customer).await?;
             let all = found.ok_or_else(|| Failure::new(format!("there is no customer {customer}")))?;
-            let name = |d: &crate::model::device::Device| {
-                d.details.name.clone().or(d.details.model.clone()).or(d.details.user_agent.clone())
-            };
-            let lines = all
-                .iter()
-                .map(|d| format!("{}  {}  last seen {}", d.device_id, name(d).unwrap_or_default(), d.last_seen_at));
+            let lines = all.iter().map(|d| {
+                let place = near(d.place.as_ref());
+                format!("{}  {}{place}  last seen {}", d.device.device_id, d.name, d.device.last_seen_at)
+            });
             let text = lines.collect::<Vec<_>>().join("\n");
             out.say(&json!({ "items": all, "next_cursor": null }), &text)
         }
@@ -98,4 +99,9 @@ pub async fn run_devices(out: Output, command: DeviceCommand) -> Result<(), Fail
             lockdown::receipt(out, taking::device(&app, &actor, id, &why).await, &format!("device {id}"))
         }
     }
+}
+
+/// A place in brackets, if it is known.
+fn near(place: Option<&String>) -> String {
+    place.map(|place| format!(" ({place})")).unwrap_or_default()
 }

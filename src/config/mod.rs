@@ -3,7 +3,6 @@
 
 mod files;
 mod keys;
-mod network;
 mod read;
 
 use std::collections::BTreeMap;
@@ -14,10 +13,12 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use rocket::figment::Figment;
 
+use crate::model::network::Network;
+use crate::place::Places;
+use crate::place::networks::NamedNetwork;
 use crate::secret::text::SecretText;
 pub use files::{replace_private, write_private};
 pub use keys::Keys;
-pub use network::Network;
 pub use read::account;
 use read::{Raw, env_name, environment, rocket_figment};
 
@@ -25,7 +26,7 @@ use read::{Raw, env_name, environment, rocket_figment};
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 22] = [
+pub const SETTINGS: [(&str, &str, &str); 29] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
@@ -34,10 +35,14 @@ pub const SETTINGS: [(&str, &str, &str); 22] = [
     ("keys_folder", "rescind-keys", "where the embedded mode keeps its keys, apart from the data"),
     ("token_prefix", "rsc", "first part of every token, 2 to 12 of a-z 0-9"),
     ("hosts", "", "host names of the pages, by commas; the issuer's and loopback names if unset"),
+    ("console_host", "", "host name that shows the console and nothing else; the pages' if unset"),
     ("trusted_proxies", "", "addresses or networks whose X-Forwarded-For and -Proto count, by commas"),
     ("name", "Rescind", "the name of the bank on the pages"),
+    ("support_phone", "", "number people call for help, shown on the pages, such as +254 20 555 0100"),
     ("time_zone", "UTC", "time zone of the pages, such as Africa/Nairobi"),
     ("phone_country", "", "country of telephone numbers without +, such as KE"),
+    ("networks", "", "names of networks, by commas, such as Head office=192.0.2.0/24, Branch Westlands=10.20.0.0/16"),
+    ("places_file", "", "MaxMind-format file (.mmdb) of cities or countries"),
     ("breached_passwords", "", "file of SHA-1 sums of breached passwords, sorted, one a line"),
     ("access_token_minutes", "10", "life of an access token, 1 to 60"),
     ("session_days", "90", "longest life of a session, 1 to 365"),
@@ -45,6 +50,9 @@ pub const SETTINGS: [(&str, &str, &str); 22] = [
     ("refresh_grace_seconds", "10", "for how long a public client may repeat a refresh, 0 to 60"),
     ("sign_in_hours", "12", "longest life of a sign-in on the pages, 1 to 720"),
     ("sign_in_idle_minutes", "30", "a sign-in unused for so long is over, 1 to 1440"),
+    ("staff_hours", "12", "longest life of a sign-in to the console, 1 to 24"),
+    ("staff_idle_minutes", "15", "a sign-in to the console unused for so long is over, 2 to 60"),
+    ("staff_sessions", "3", "sign-ins to the console at once for one person, 1 to 20; the oldest ends"),
     ("limit_scale", "1", "multiplies every rate limit, 1 to 1000000"),
     ("hash_threads", "0", "password hashes at once; 0: half the cores"),
     ("log", "info", "error, warn, info, debug or trace"),
@@ -74,6 +82,10 @@ pub struct Lifetimes {
     pub sign_in_idle: TimeDelta,
     /// Sign-ins that were begun.
     pub login: TimeDelta,
+    /// Sign-ins to the console, whatever happens.
+    pub staff: TimeDelta,
+    /// Sign-ins to the console that are not used.
+    pub staff_idle: TimeDelta,
 }
 
 /// All settings, checked.
@@ -87,14 +99,26 @@ pub struct Settings {
     pub token_prefix: String,
     /// Host names (without port) under which pages are shown.
     pub hosts: Vec<String>,
+    /// Host name (without port) that shows the console and nothing else.
+    pub console_host: Option<String>,
+    /// Sign-ins to the console at once for one person.
+    pub staff_sessions: i64,
     /// Who may say whom they forward for.
     pub trusted_proxies: Vec<Network>,
     /// The bank's name.
     pub name: String,
+    /// The number people call for help.
+    pub support_phone: Option<String>,
     /// Zone of times on pages.
     pub time_zone: Tz,
     /// Country of telephone numbers without `+`.
     pub phone_country: Option<String>,
+    /// Networks with names.
+    pub networks: Vec<NamedNetwork>,
+    /// File of places.
+    pub places_file: Option<PathBuf>,
+    /// Where addresses are, by both.
+    pub places: Places,
     /// Breached-password list.
     pub breached_passwords: Option<PathBuf>,
     /// How long things live.
@@ -143,6 +167,12 @@ impl Settings {
         self.issuer.starts_with("https://")
     }
 
+    /// Whether a host name (without port) is the console's own.
+    #[must_use]
+    pub fn is_console_host(&self, host: &str) -> bool {
+        self.console_host.as_ref().is_some_and(|console| console.eq_ignore_ascii_case(host))
+    }
+
     /// Where the server listens: address, port, and whether it speaks TLS itself.
     pub fn listens(&self) -> Result<(IpAddr, u16, bool), ConfigError> {
         let config: rocket::Config = self.rocket.extract().map_err(|error| ConfigError(error.to_string()))?;
@@ -170,10 +200,14 @@ impl Settings {
             self.keys_folder.display().to_string(),
             self.token_prefix.clone(),
             self.hosts.join(","),
+            self.console_host.clone().unwrap_or_default(),
             proxies.collect::<Vec<_>>().join(","),
             self.name.clone(),
+            self.support_phone.clone().unwrap_or_default(),
             self.time_zone.to_string(),
             self.phone_country.clone().unwrap_or_default(),
+            self.networks.iter().map(NamedNetwork::text).collect::<Vec<_>>().join(", "),
+            self.places_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             self.breached_passwords.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             minutes(self.lifetimes.access),
             self.lifetimes.session.num_days().to_string(),
@@ -181,6 +215,9 @@ impl Settings {
             self.lifetimes.grace.num_seconds().to_string(),
             self.lifetimes.sign_in.num_hours().to_string(),
             minutes(self.lifetimes.sign_in_idle),
+            self.lifetimes.staff.num_hours().to_string(),
+            minutes(self.lifetimes.staff_idle),
+            self.staff_sessions.to_string(),
             self.limit_scale.to_string(),
             self.hash_threads.to_string(),
             self.log.to_string().to_lowercase(),

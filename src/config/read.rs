@@ -9,7 +9,10 @@ use chrono::TimeDelta;
 use rocket::figment::value::Value;
 use rocket::figment::{Figment, Profile, Provider};
 
-use super::{ConfigError, Lifetimes, Network, SECRETS, SETTINGS, Settings};
+use super::{ConfigError, Lifetimes, SECRETS, SETTINGS, Settings};
+use crate::model::network::Network;
+use crate::place::Places;
+use crate::place::networks::NamedNetwork;
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
 use crate::secret::text::SecretText;
 
@@ -44,10 +47,9 @@ impl Raw {
         let mut values = BTreeMap::new();
         for (key, value) in toml_table(figment)? {
             let name = known(&key).ok_or_else(|| ConfigError(format!("Rocket.toml: unknown setting rescind.{key}")))?;
-            values.insert(
-                name,
-                scalar(&value).ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?,
-            );
+            let text = if name == "networks" { scalar(&value).or_else(|| named(&value)) } else { scalar(&value) };
+            let text = text.ok_or_else(|| ConfigError(format!("Rocket.toml: rescind.{key} must be one value")))?;
+            values.insert(name, text);
         }
         let mut given = BTreeSet::new();
         for (key, value) in pairs {
@@ -84,23 +86,37 @@ impl Raw {
         self.text(name).split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
     }
 
+    fn database_url(&self) -> Result<String, ConfigError> {
+        let wrong = |rule: &str| ConfigError(format!("{} {rule}", env_name("database_url")));
+        let text = self.text("database_url");
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| text.starts_with(start)) {
+            return Err(wrong("must begin with postgres:// or sqlite:"));
+        }
+        if !text.starts_with("sqlite:") && url::Url::parse(&text).is_err() {
+            return Err(wrong("is not a URL: write postgres://user:password@host/name"));
+        }
+        Ok(text)
+    }
+
     pub(super) fn settings(self, rocket: Figment) -> Result<Settings, ConfigError> {
         let wrong = |name: &str, rule: &str| ConfigError(format!("{} {rule}", env_name(name)));
-        let database_url = self.text("database_url");
-        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| database_url.starts_with(start)) {
-            return Err(wrong("database_url", "must begin with postgres:// or sqlite:"));
-        }
-        if !database_url.starts_with("sqlite:") && url::Url::parse(&database_url).is_err() {
-            return Err(wrong("database_url", "is not a URL: write postgres://user:password@host/name"));
-        }
+        let database_url = self.database_url()?;
         let token_prefix = self.text("token_prefix");
         crate::secret::seal::Sealer::new(&token_prefix, &KeyRing::generate())
             .map_err(|_| wrong("token_prefix", "must be 2 to 12 of a-z 0-9, the first a letter"))?;
         let issuer = issuer(&self.text("issuer"), &rocket)?;
         let proxies = self.list("trusted_proxies").iter().map(|text| Network::parse(text)).collect::<Option<Vec<_>>>();
+        let networks =
+            self.list("networks").iter().map(|text| NamedNetwork::parse(text)).collect::<Result<Vec<_>, _>>();
+        let networks = networks.map_err(|why| wrong("networks", &why))?;
+        let places_file = self.optional("places_file").map(PathBuf::from);
         let phone_country = self.optional("phone_country");
         if phone_country.as_ref().is_some_and(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
             return Err(wrong("phone_country", "must be two capital letters, such as KE"));
+        }
+        let support_phone = self.optional("support_phone");
+        if support_phone.as_ref().is_some_and(|text| !is_callable(text)) {
+            return Err(wrong("support_phone", "must be a telephone number of at most 30 digits, spaces and +()-."));
         }
         let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
         let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
@@ -110,6 +126,8 @@ impl Raw {
         }
         let settings = Settings {
             hosts: hosts(&self.list("hosts"), &issuer),
+            console_host: self.console_host()?,
+            staff_sessions: self.number("staff_sessions", 1, 20)?,
             issuer,
             token_prefix,
             trusted_proxies: proxies
@@ -120,6 +138,10 @@ impl Raw {
                 .parse()
                 .map_err(|_| wrong("time_zone", "must be a zone such as Africa/Nairobi"))?,
             phone_country,
+            places: Places::open(&networks, places_file.as_deref()).map_err(|why| wrong("places_file", &why))?,
+            networks,
+            places_file,
+            support_phone,
             breached_passwords: self.optional("breached_passwords").map(PathBuf::from),
             lifetimes: self.lifetimes()?,
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
@@ -146,7 +168,17 @@ impl Raw {
             sign_in: TimeDelta::hours(self.number("sign_in_hours", 1, 720)?),
             sign_in_idle: TimeDelta::minutes(self.number("sign_in_idle_minutes", 1, 1440)?),
             login: TimeDelta::minutes(15),
+            staff: TimeDelta::hours(self.number("staff_hours", 1, 24)?),
+            staff_idle: TimeDelta::minutes(self.number("staff_idle_minutes", 2, 60)?),
         })
+    }
+
+    /// A host name as it comes in `Host`, in lower case.
+    fn console_host(&self) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.optional("console_host") else { return Ok(None) };
+        let is_host = url::Host::parse(&text).is_ok_and(|host| host.to_string() == text);
+        let rule = || ConfigError(format!("{} must be a host name without port or slash", env_name("console_host")));
+        if is_host { Ok(Some(text)) } else { Err(rule()) }
     }
 }
 
@@ -236,6 +268,13 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
+/// A table of networks by name, as the one line it also can be.
+fn named(value: &Value) -> Option<String> {
+    let Value::Dict(_, table) = value else { return None };
+    let lines = table.iter().map(|(name, network)| Some(format!("{name}={}", scalar(network)?)));
+    Some(lines.collect::<Option<Vec<_>>>()?.join(", "))
+}
+
 fn known(name: &str) -> Option<&'static str> {
     SETTINGS.iter().map(|(known, _, _)| *known).find(|known| *known == name)
 }
@@ -281,6 +320,12 @@ fn hosts(given: &[String], issuer: &str) -> Vec<String> {
     let mut all: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
     all.extend(own.filter(|host| !all.contains(host)));
     all
+}
+
+/// Whether a text is a telephone number as people write one. Short numbers of hotlines count.
+fn is_callable(text: &str) -> bool {
+    let written = text.chars().all(|c| c.is_ascii_digit() || " +()-.".contains(c));
+    written && text.len() <= 30 && text.bytes().filter(u8::is_ascii_digit).count() >= 3
 }
 
 fn half_the_cores() -> usize {

@@ -5,6 +5,7 @@
 /// | rule | counted per | a minute |
 /// |---|---|---|
 /// | `sign_in` | address | 60 |
+/// | `staff_sign_in`, with sign-in pages of the console | address | 60 |
 /// | `authorize`, with sign-in pages opened by themselves | address | 300 |
 /// | `token` | client | 6,000 |
 /// | `token` | address | 12,000 |
@@ -15,10 +16,13 @@
 /// | `guessing_told` | caller | 1 |
 /// | `machine_read` | client | 600 |
 /// | `revoke` | client | 6,000 |
+/// | `look_up` | member of staff | 120 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Tries to sign in, from one address.
     SignInPerAddress,
+    /// Tries to sign in to the console, and openings of its sign-in page, from one address.
+    StaffSignInPerAddress,
     /// Authorization requests, from one address.
     AuthorizePerAddress,
     /// Token requests, by one client.
@@ -39,12 +43,15 @@ pub enum Rule {
     MachineReadPerClient,
     /// Revocations, by one client.
     RevokePerClient,
+    /// Searches and customer pages, by one member of staff. Locking is never limited.
+    LookUpPerStaff,
 }
 
 impl Rule {
     /// The whole table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::SignInPerAddress,
+        Self::StaffSignInPerAddress,
         Self::AuthorizePerAddress,
         Self::TokenPerClient,
         Self::TokenPerAddress,
@@ -55,6 +62,7 @@ impl Rule {
         Self::ToldPerKey,
         Self::MachineReadPerClient,
         Self::RevokePerClient,
+        Self::LookUpPerStaff,
     ];
 
     /// The rule's name in audit rows and metrics.
@@ -62,6 +70,7 @@ impl Rule {
     pub fn name(self) -> &'static str {
         match self {
             Self::SignInPerAddress => "sign_in_per_address",
+            Self::StaffSignInPerAddress => "staff_sign_in_per_address",
             Self::AuthorizePerAddress => "authorize_per_address",
             Self::TokenPerClient => "token_per_client",
             Self::TokenPerAddress => "token_per_address",
@@ -72,6 +81,7 @@ impl Rule {
             Self::ToldPerKey => "told_per_key",
             Self::MachineReadPerClient => "machine_read_per_client",
             Self::RevokePerClient => "revoke_per_client",
+            Self::LookUpPerStaff => "look_up_per_staff",
         }
     }
 
@@ -79,11 +89,11 @@ impl Rule {
     #[must_use]
     pub fn per_minute(self) -> u32 {
         match self {
-            Self::SignInPerAddress => 60,
+            Self::SignInPerAddress | Self::StaffSignInPerAddress => 60,
             Self::AuthorizePerAddress => 300,
             Self::TokenPerClient | Self::RevokePerClient => 6_000,
             Self::TokenPerAddress => 12_000,
-            Self::FailedClientAuthPerAddress => 120,
+            Self::FailedClientAuthPerAddress | Self::LookUpPerStaff => 120,
             Self::FailedClientAuthPerClient | Self::MachineReadPerClient => 600,
             Self::GarbageTokensPerCaller => 1_000,
             Self::GarbageAlarmPerCaller => 49,

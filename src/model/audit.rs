@@ -55,6 +55,16 @@ pub enum Action {
     ClientWrite,
     /// A member of staff was entered or changed.
     StaffWrite,
+    /// A member of staff tried to sign in to the console.
+    StaffSignIn,
+    /// A member of staff signed out, or an older sign-in of theirs was ended.
+    StaffSignOut,
+    /// The console refused something: wrong role, a foreign form, a forged one.
+    ConsoleRefuse,
+    /// Incidents were read.
+    IncidentRead,
+    /// The list of staff or of clients was read.
+    SettingsRead,
     /// A limit was hit.
     RateLimit,
     /// Many tokens that do not unseal came from one caller.
@@ -91,6 +101,11 @@ impl Action {
             Self::CustomerWrite => "customer_write",
             Self::ClientWrite => "client_write",
             Self::StaffWrite => "staff_write",
+            Self::StaffSignIn => "staff_sign_in",
+            Self::StaffSignOut => "staff_sign_out",
+            Self::ConsoleRefuse => "console_refuse",
+            Self::IncidentRead => "incident_read",
+            Self::SettingsRead => "settings_read",
             Self::RateLimit => "rate_limit",
             Self::TokenGuessing => "token_guessing",
             Self::ChallengeReuse => "challenge_reuse",
@@ -171,4 +186,13 @@ pub struct Row {
     pub agent: Option<String>,
     /// In which request.
     pub request_id: String,
+}
+
+/// Which rows are wanted; `None`: whatever it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Of one customer.
+    pub customer: Option<&'a str>,
+    /// Of one action.
+    pub action: Option<&'a str>,
 }

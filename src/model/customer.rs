@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
 
+use super::epoch::Level;
 use super::ids::CustomerId;
 use crate::clock::Timestamp;
 
@@ -115,6 +117,32 @@ pub struct Customer {
     pub created_at: Timestamp,
     /// When sign-in was disabled, if it is.
     pub disabled_at: Option<Timestamp>,
+}
+
+/// A line of a search: a customer and how far they are restricted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The customer.
+    pub customer: Customer,
+    /// Restriction now.
+    pub level: Level,
+}
+
+/// One changed contact detail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContactChange {
+    /// Its id, in order of time.
+    pub change_id: Uuid,
+    /// `name`, `email` or `phone`.
+    pub field: String,
+    /// Before.
+    pub old_value: Option<String>,
+    /// After.
+    pub new_value: Option<String>,
+    /// Who, as `kind:name`.
+    pub changed_by: String,
+    /// When.
+    pub changed_at: Timestamp,
 }
 
 /// The form in which names, addresses and ids are compared: NFKC, lower case, single spaces.

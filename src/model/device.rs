@@ -16,7 +16,10 @@ pub struct DeviceDetails {
     pub name: Option<String>,
     /// `device_model`, such as `iPhone14,2`.
     pub model: Option<String>,
-    /// `os_version`.
+    /// `Sec-CH-UA-Platform`, such as Windows.
+    #[serde(default)]
+    pub platform: Option<String>,
+    /// `os_version`, or `Sec-CH-UA-Platform-Version`.
     pub os_version: Option<String>,
     /// `app_version`.
     pub app_version: Option<String>,
@@ -26,6 +29,49 @@ pub struct DeviceDetails {
     pub language: Option<String>,
     /// `User-Agent` of the request.
     pub user_agent: Option<String>,
+}
+
+/// What a device is, for its picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// A telephone.
+    Phone,
+    /// A tablet.
+    Tablet,
+    /// A desk or lap computer.
+    Computer,
+    /// A television, or a box beside one.
+    Tv,
+    /// A watch.
+    Watch,
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+}
+
+impl DeviceKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [Self::Phone, Self::Tablet, Self::Computer, Self::Tv, Self::Watch, Self::Unknown];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Tablet => "tablet",
+            Self::Computer => "computer",
+            Self::Tv => "tv",
+            Self::Watch => "watch",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// Keeps a detail harmless: no control characters, none that break lines or turn the direction of writing, cut to

@@ -76,6 +76,8 @@ pub struct Incident {
     pub target_kind: String,
     /// Whose, or which.
     pub target_id: String,
+    /// Whose account it touches, where a customer's is touched.
+    pub customer_id: Option<CustomerId>,
     /// Who opened it, as `kind:name`.
     pub opened_by: String,
     /// Why.
@@ -90,10 +92,27 @@ pub struct Incident {
     pub epoch: i64,
     /// When.
     pub opened_at: Timestamp,
+    /// The first proof, if it was written down.
+    pub proof: Option<Proof>,
     /// When it was closed, if it was.
     pub closed_at: Option<Timestamp>,
     /// Who closed it, as `kind:name`.
     pub closed_by: Option<String>,
+    /// Why it was closed.
+    pub close_reason: Option<String>,
+}
+
+/// How an incident was first confirmed: the figures that were read out then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// When.
+    pub at: Timestamp,
+    /// From the request to the proof.
+    pub in_ms: i64,
+    /// Serving nodes it was proven on.
+    pub nodes: i64,
+    /// Where it was safe.
+    pub durable: Durability,
 }
 
 /// Where a confirmed revocation is safe.
@@ -104,6 +123,23 @@ pub enum Durability {
     Local,
     /// On a synchronous standby too.
     Standby,
+}
+
+impl Durability {
+    /// The name in the table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Standby => "standby",
+        }
+    }
+
+    /// Reads the name in the table.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        [Self::Local, Self::Standby].into_iter().find(|durable| durable.as_str() == text)
+    }
 }
 
 /// What is read out to the caller: proven, or not.

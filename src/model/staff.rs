@@ -1,6 +1,7 @@
 //! Staff of the bank and what their roles may do (architecture.md, "Who may what").
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::ids::StaffId;
 use crate::clock::Timestamp;
@@ -55,4 +56,25 @@ pub struct Staff {
     pub created_at: Timestamp,
     /// When they were disabled, if they are.
     pub disabled_at: Option<Timestamp>,
+}
+
+/// A member of staff signed in to the console, as stored. Its id is sealed in the console's cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaffSession {
+    /// What the cookie refers to.
+    pub staff_session_id: Uuid,
+    /// Who.
+    pub username: StaffId,
+    /// In which browser.
+    pub browser_id: Uuid,
+    /// Their epoch at the proof.
+    pub epoch: i64,
+    /// When they proved who they are.
+    pub signed_in_at: Timestamp,
+    /// Last page shown to them, to the minute.
+    pub last_seen_at: Timestamp,
+    /// When it ends whatever happens.
+    pub expires_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
 }

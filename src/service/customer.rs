@@ -6,14 +6,13 @@ use super::new_password::check;
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
-use crate::model::customer::{Customer, Email, Phone};
+use crate::model::customer::{ContactChange, Customer, Email, Phone};
 use crate::model::epoch::EpochKind;
 use crate::model::ids::CustomerId;
 use crate::policy::password_rules::PasswordRefusal;
 use crate::secret::random;
 use crate::secret::text::SecretText;
-use crate::store::customers::{self, ContactChange};
-use crate::store::{Conn, StoreError, epochs, throttles};
+use crate::store::{Conn, StoreError, customers, epochs, throttles};
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -130,7 +129,7 @@ pub async fn set_password(app: &App, actor: &Actor, id: &CustomerId, new: &Secre
     let mut tx = app.db.begin().await?;
     epochs::raise(&mut tx, EpochKind::Subject, id.as_str()).await?;
     customers::set_password(&mut tx, id, &hash).await?;
-    throttles::reset_customer(&mut tx, id).await?;
+    throttles::reset_subject(&mut tx, id.as_str()).await?;
     let told = Told::done(Action::CustomerWrite, "customer", id).of(id).because("password set");
     record(app, &mut tx, actor, told).await?;
     tx.commit().await?;

@@ -1,11 +1,10 @@
 //! Signing in with a password. 1. limits; 2. one read of customer, lock flag, epochs and device; 3. the try is counted;
 //! 4. one argon2 run; 5. one transaction over device, browser session and audit, refused if an epoch moved meanwhile.
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::audit::{Told, record, record_alone};
-use super::{Fault, allowance};
+use super::{Fault, allowance, tries};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::limits::{Rule, Wait, address_key};
@@ -17,7 +16,6 @@ use crate::model::epoch::{Epochs, Level};
 use crate::model::ids::{ClientId, CustomerId};
 use crate::model::login::{BrowserSession, Login};
 use crate::policy::phone;
-use crate::policy::throttle::{Delay, delay_after};
 use crate::policy::verdict::epochs_current;
 use crate::secret::password::Verdict;
 use crate::secret::random;
@@ -77,7 +75,8 @@ pub async fn sign_in(app: &App, actor: &Actor, form: SignIn) -> Result<LoginOutc
     }
     let found = customers::find_for_sign_in(&mut app.db.read().await?, &named(app, &form), &place(&form)).await?;
     let key = counter(app, &form, found.as_ref());
-    if let Some(wait) = count_try(app, &key, found.as_ref()).await? {
+    let subject = found.as_ref().map(|read| read.customer.customer_id.as_str());
+    if let Some(wait) = tries::count(app, &key, subject).await? {
         let told = refused_sign_in(found.as_ref(), "too many tries");
         allowance::tell(app, actor, "sign_in", &data_encoding::HEXLOWER.encode(&key), told).await;
         return Ok(LoginOutcome::Wait(wait));
@@ -137,23 +136,6 @@ fn spelled_once(app: &App, form: &SignIn) -> String {
     name.phone.unwrap_or_else(|| fold(&name.customer_id))
 }
 
-/// Counts the try before the password is looked at, so that parallel guesses count as many; `Some` if it may not go on.
-async fn count_try(app: &App, key: &[u8; 32], found: Option<&SignInRead>) -> Result<Option<Wait>, Fault> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let counter = throttles::count(&mut tx, key, found.map(|read| &read.customer.customer_id), now).await?;
-    if let Some(until) = counter.blocked_until.filter(|until| *until > now) {
-        return Ok(Some(Wait((until - now).to_std().unwrap_or_default())));
-    }
-    match delay_after(counter.failures) {
-        Delay::None => {}
-        Delay::Wait(delay) => throttles::block(&mut tx, key, now + delay).await?,
-        Delay::Disabled => throttles::block(&mut tx, key, now + TimeDelta::days(36_500)).await?,
-    }
-    tx.commit().await?;
-    Ok(None)
-}
-
 async fn refuse(app: &App, actor: &Actor, found: Option<&SignInRead>) -> Result<LoginOutcome, Fault> {
     let why = if found.is_some() { "wrong password" } else { "unknown name" };
     record_alone(app, actor, refused_sign_in(found, why)).await?;
@@ -184,7 +166,7 @@ async fn enter(
     if read.level == Level::Full || read.customer.disabled_at.is_some() {
         let told = Told::refused(Action::SignIn, "customer", &id).of(&id).because("restricted");
         record_alone(app, actor, told).await?;
-        forgive(app, key).await?;
+        tries::forgive(app, key).await?;
         return Ok(LoginOutcome::Restricted);
     }
     let mut tx = app.db.begin().await?;
@@ -199,15 +181,8 @@ async fn enter(
         Err(error) => return Err(error.into()),
     }
     drop(tx);
-    forgive(app, key).await?;
+    tries::forgive(app, key).await?;
     Ok(LoginOutcome::Stale)
-}
-
-/// The password was right, so the try was no wrong one, whatever else stood in the way.
-async fn forgive(app: &App, key: &[u8; 32]) -> Result<(), Fault> {
-    let mut tx = app.db.begin().await?;
-    throttles::reset(&mut tx, key).await?;
-    Ok(tx.commit().await?)
 }
 
 /// Device, browser session, sign-in in progress and audit; `None` if an epoch moved since the proof began.
@@ -292,7 +267,14 @@ async fn device(
 fn told_by(form: &SignIn) -> DeviceDetails {
     let app = form.login.request.as_ref().map(|r| r.device.clone()).unwrap_or_default();
     let browser = form.browser.clone();
-    DeviceDetails { language: app.language.or(browser.language), user_agent: browser.user_agent, ..app }
+    DeviceDetails {
+        model: app.model.or(browser.model),
+        platform: browser.platform,
+        os_version: app.os_version.or(browser.os_version),
+        language: app.language.or(browser.language),
+        user_agent: browser.user_agent,
+        ..app
+    }
 }
 
 /// An imported or older hash becomes ours. Losing a race here is harmless: the next sign-in does it.

@@ -1,13 +1,17 @@
 //! Who is signed in on the hosted pages: reading and ending browser sessions.
 
+use std::net::IpAddr;
+
 use uuid::Uuid;
 
 use super::Fault;
 use super::audit::{Told, record};
+use crate::activity::Seen;
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
+use crate::model::client::Client;
 use crate::model::epoch::Level;
 use crate::model::login::{BrowserSession, Login};
 use crate::policy::verdict::epochs_current;
@@ -16,8 +20,8 @@ use crate::secret::text::SecretText;
 use crate::store::browser_sessions::{self, BrowserRecord};
 use crate::store::{clients, customers, logins};
 
-/// The browser session a cookie refers to, if it lives. Reads the truth.
-pub async fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<BrowserRecord>, Fault> {
+/// The browser session a cookie refers to, if it lives. Reads the truth. The device was seen where the request came from.
+pub async fn signed_in(app: &App, from: Option<IpAddr>, cookie: Option<&str>) -> Result<Option<BrowserRecord>, Fault> {
     let opened = cookie.and_then(|text| app.secrets.sealer.open(Kind::BrowserSession, text));
     let Some(reference) = opened else { return Ok(None) };
     let found = browser_sessions::find_record(&mut app.db.read().await?, reference.session).await?;
@@ -30,7 +34,9 @@ pub async fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<Browser
         current && in_time && session.ended_at.is_none() && record.level != Level::Full
     });
     if let Some(record) = &living {
-        app.activity.note_page(record.session.browser_session_id, now);
+        let device_id = Some(record.session.device_id);
+        let seen = Seen { device_id, at: now, address: from.map(|address| address.to_string()) };
+        app.activity.note_page(record.session.browser_session_id, seen);
     }
     Ok(living)
 }
@@ -72,11 +78,10 @@ pub async fn begin_login(app: &App) -> Result<Login, Fault> {
     Ok(login)
 }
 
-/// The name of the client a sign-in is for, and the origin its answer goes to.
-pub async fn asking_client(app: &App, login: &Login) -> Result<Option<String>, Fault> {
+/// The client a sign-in is for.
+pub async fn asking_client(app: &App, login: &Login) -> Result<Option<Client>, Fault> {
     let Some(request) = &login.request else { return Ok(None) };
-    let client = clients::find(&mut app.db.read().await?, request.client_id.as_str()).await?;
-    Ok(client.map(|client| client.name))
+    Ok(clients::find(&mut app.db.read().await?, request.client_id.as_str()).await?)
 }
 
 /// A customer's name, for greeting.

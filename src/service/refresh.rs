@@ -53,7 +53,15 @@ pub async fn refresh(app: &App, actor: &Actor, known: &KnownClient, asked: Asked
     };
     let grace = app.settings.lifetimes.grace;
     match decide(&presented, session.generation, session.rotation.at, grace, now) {
-        Decision::Rotate => rotate(app, tx, actor, session, shape?).await,
+        Decision::Rotate => {
+            // What proves a secret is the client's own server: its address is not where the device is.
+            let from = actor.address.filter(|_| !client.has_secret());
+            let seen = Seen { device_id: session.device_id, at: now, address: from.map(|a| a.to_string()) };
+            let id = session.session_id;
+            let pair = rotate(app, tx, actor, session, shape?).await?;
+            app.activity.note(id, seen);
+            Ok(pair)
+        }
         Decision::Repeat => repeat(app, tx, actor, &session).await,
         Decision::Reuse => Err(kill(app, tx, actor, &session, Action::RefreshReuse).await),
         Decision::Ahead => Err(kill(app, tx, actor, &session, Action::GenerationAhead).await),
@@ -109,8 +117,6 @@ async fn rotate(
     session.rotation = rotation;
     record(app, &mut tx, actor, told(Action::Refresh, &session)).await?;
     tx.commit().await?;
-    let seen = Seen { device_id: session.device_id, at: now, address: session.rotation.address.clone() };
-    app.activity.note(session.session_id, seen);
     Ok(current_pair(app, &session, true, now))
 }
 

@@ -10,9 +10,10 @@ use crate::clock::Timestamp;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::customer::Customer;
-use crate::model::device::Device;
+use crate::model::device::{Device, DeviceKind};
 use crate::model::epoch::Level;
 use crate::model::ids::CustomerId;
+use crate::policy::device_name;
 use crate::store::sessions::Listed;
 use crate::store::{self, customers, devices, epochs};
 
@@ -39,6 +40,12 @@ pub struct SessionView {
     pub client_name: String,
     /// The device it is on.
     pub device_id: Option<Uuid>,
+    /// What that device is called.
+    pub name: Option<String>,
+    /// What it is.
+    pub kind: Option<DeviceKind>,
+    /// Where it was last, coarsely.
+    pub place: Option<String>,
     /// Granted scope.
     pub scope: String,
     /// When it was granted.
@@ -47,6 +54,27 @@ pub struct SessionView {
     pub last_seen_at: Timestamp,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+}
+
+/// A device as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeviceView {
+    /// The device.
+    #[serde(flatten)]
+    pub device: Device,
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Where it was last, coarsely.
+    pub place: Option<String>,
+}
+
+impl DeviceView {
+    fn of(app: &App, device: Device) -> Self {
+        let place = app.places.of(device.address.as_deref());
+        Self { name: device_name::name(&device), kind: device_name::kind(&device), place, device }
+    }
 }
 
 /// A place in a list: the time and id of the last line of the page above.
@@ -112,11 +140,11 @@ pub async fn list(
     let has_more = i64::try_from(found.len()).unwrap_or(0) > limit;
     found.truncate(usize::try_from(limit).unwrap_or(0));
     let last = found.last().map(|line| Cursor { at: line.session.created_at, id: line.session.session_id });
-    Ok(Some((found.into_iter().map(view).collect(), last.filter(|_| has_more))))
+    Ok(Some((found.into_iter().map(|line| view(app, line)).collect(), last.filter(|_| has_more))))
 }
 
 /// A customer's devices, last seen first. Recorded.
-pub async fn devices(app: &App, actor: &Actor, id: &CustomerId) -> Result<Option<Vec<Device>>, Fault> {
+pub async fn devices(app: &App, actor: &Actor, id: &CustomerId) -> Result<Option<Vec<DeviceView>>, Fault> {
     let mut conn = app.db.read().await?;
     if customers::find(&mut conn, id.as_str()).await?.is_none() {
         return Ok(None);
@@ -124,16 +152,20 @@ pub async fn devices(app: &App, actor: &Actor, id: &CustomerId) -> Result<Option
     let found = devices::list(&mut conn, id, 1_000).await?;
     drop(conn);
     record_alone(app, actor, Told::done(Action::CustomerRead, "customer", id).of(id).because("devices")).await?;
-    Ok(Some(found))
+    Ok(Some(found.into_iter().map(|device| DeviceView::of(app, device)).collect()))
 }
 
-fn view(line: Listed) -> SessionView {
+pub(super) fn view(app: &App, line: Listed) -> SessionView {
     let session = line.session;
+    let (told, address) = line.device.unzip();
     SessionView {
         session_id: session.session_id,
         client_id: session.client_id.to_string(),
         client_name: line.client_name,
         device_id: session.device_id,
+        name: told.as_ref().map(device_name::name_of),
+        kind: told.as_ref().map(device_name::kind_of),
+        place: app.places.of(address.flatten().as_deref()),
         scope: session.scope.to_string(),
         created_at: session.created_at,
         last_seen_at: line.last_seen_at,

@@ -9,7 +9,7 @@ use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::epoch::EpochKind;
 use crate::model::ids::{ClientId, CustomerId, IncidentId};
-use crate::model::incident::{Incident, Reason, Receipt, Target};
+use crate::model::incident::{Incident, Proof, Reason, Receipt, Target};
 use crate::secret::{client_secret, random};
 use crate::store::idempotency::Used;
 use crate::store::sessions::Count;
@@ -59,6 +59,7 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
         incident_id: incident_number(app, actor, order),
         target_kind: order.target.kind().to_owned(),
         target_id: order.target.id(),
+        customer_id: None,
         opened_by: actor.who.tag(),
         reason: order.reason.as_str().to_owned(),
         note: order.note.clone(),
@@ -66,8 +67,10 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
         devices: 0,
         epoch: 0,
         opened_at: app.clock.now(),
+        proof: None,
         closed_at: None,
         closed_by: None,
+        close_reason: None,
     };
     let incident = new.incident_id.clone();
     let mut stored = store(app, actor, order, new.clone()).await;
@@ -78,7 +81,9 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     match stored {
         Ok(Step::Stored(stored)) => {
             let receipt = prove(app, &stored, watch).await;
-            Taken::Receipt(counted(app, order, &stored, receipt).await)
+            let receipt = counted(app, order, &stored, receipt).await;
+            keep_proof(app, &stored, &receipt).await;
+            Taken::Receipt(receipt)
         }
         Ok(Step::NotFound) => Taken::NotFound,
         Ok(Step::KeyReused) => Taken::KeyReused,
@@ -120,6 +125,20 @@ async fn counted(app: &App, order: &Order, incident: &Incident, receipt: Receipt
     }
 }
 
+/// Keeps the figures that are read out now, for whoever opens the receipt later. Nothing rests on them.
+async fn keep_proof(app: &App, incident: &Incident, receipt: &Receipt) {
+    let (None, Receipt::Confirmed { durable, nodes, confirmed_in_ms, .. }) = (&incident.proof, receipt) else { return };
+    let proof = Proof { at: app.clock.now(), in_ms: *confirmed_in_ms, nodes: *nodes, durable: *durable };
+    let kept = async {
+        let mut tx = app.db.begin().await?;
+        incidents::set_proof(&mut tx, &incident.incident_id, &proof).await?;
+        tx.commit().await
+    };
+    if let Err(error) = kept.await {
+        tracing::warn!(%error, incident = %incident.incident_id, "the figures of a receipt could not be kept");
+    }
+}
+
 async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Count, StoreError> {
     let (epoch, at) = (incident.epoch, incident.opened_at);
     let mut conn = app.db.read().await?;
@@ -154,13 +173,14 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
         let still = still_stands(&mut tx, order, &incident).await?;
         return Ok(if still { Step::Stored(Box::new(incident)) } else { Step::KeyReused });
     }
+    let owner = owner(&mut tx, &order.target).await?;
+    let new = Incident { customer_id: owner.as_deref().and_then(|id| id.parse().ok()), ..new };
     let Some(incident) = apply(&mut tx, order, new).await? else { return Ok(Step::NotFound) };
     if order.disables {
         disable(app, &mut tx, actor, &order.target).await?;
     }
     let told = Told::done(action(&order.target), order.target.kind(), order.target.id());
     let told = told.because(format!("{}: {}", incident.incident_id, order.reason.as_str()));
-    let owner = owner(&mut tx, &order.target).await?;
     record(app, &mut tx, actor, told.of_any(owner.as_deref())).await?;
     if let Some(key) = &order.key {
         let used = Used { digest, incident_id: incident.incident_id.clone() };

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::engine::{FromRow, Row as SqlRow};
 use super::{Conn, StoreError};
-use crate::model::audit::{Action, Entry, Row};
+use crate::model::audit::{Action, Entry, Row, Wanted};
 
 /// What a row is read from. Named one by one: a later release may add columns while this one serves.
 macro_rules! columns {
@@ -79,6 +79,54 @@ pub async fn last_agent(
     conn.value(sql, &[&customer, &action.as_str(), &target]).await
 }
 
+/// The read in [`list_events`]. The conditions on actions are those of its index, word for word.
+pub const LIST_EVENTS_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND audit_id < $3 AND customer_id IS NOT NULL
+      AND action <> 'customer_read' AND action <> 'incident_read'
+      AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
+      ORDER BY audit_id DESC LIMIT $4"
+);
+
+/// What a customer did and what was done to them, newest first, between two ids, without the routine of their apps.
+pub async fn list_events(
+    conn: &mut Conn,
+    customer: &str,
+    (after, before): (Uuid, Uuid),
+    limit: i64,
+) -> Result<Vec<Row>, StoreError> {
+    conn.fetch_all(LIST_EVENTS_SQL, &[&customer, &after, &before, &limit]).await
+}
+
+/// The read in [`last_alarm`].
+pub const LAST_ALARM_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND customer_id IS NOT NULL
+      AND action <> 'customer_read' AND action <> 'incident_read'
+      AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
+      AND (action = 'refresh_reuse' OR action = 'code_replay' OR action = 'generation_ahead')
+      ORDER BY audit_id DESC LIMIT 1"
+);
+
+/// The last sign, after an id, that a customer's tokens are in somebody else's hands.
+pub async fn last_alarm(conn: &mut Conn, customer: &str, after: Uuid) -> Result<Option<Row>, StoreError> {
+    conn.fetch_optional(LAST_ALARM_SQL, &[&customer, &after]).await
+}
+
+/// The read in [`list_looks`].
+pub const LIST_LOOKS_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND action = 'customer_read' ORDER BY audit_id DESC LIMIT $2"
+);
+
+/// Who looked at a customer, newest first.
+pub async fn list_looks(conn: &mut Conn, customer: &str, limit: i64) -> Result<Vec<Row>, StoreError> {
+    conn.fetch_all(LIST_LOOKS_SQL, &[&customer, &limit]).await
+}
+
 /// Rows after an id, oldest first; of one customer, if asked.
 pub async fn list(conn: &mut Conn, customer: Option<&str>, after: Uuid, limit: i64) -> Result<Vec<Row>, StoreError> {
     if let Some(customer) = customer {
@@ -86,5 +134,41 @@ pub async fn list(conn: &mut Conn, customer: Option<&str>, after: Uuid, limit: i
     } else {
         let sql = concat!("SELECT ", columns!(), " FROM audit WHERE audit_id > $1 ORDER BY audit_id LIMIT $2");
         conn.fetch_all(sql, &[&after, &limit]).await
+    }
+}
+
+/// The reads in [`list_newest`].
+pub const NEWEST_SQL: &str =
+    concat!("SELECT ", columns!(), " FROM audit WHERE audit_id < $1 ORDER BY audit_id DESC LIMIT $2");
+/// The same of one customer.
+pub const NEWEST_OF_CUSTOMER_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3"
+);
+/// The same of one action.
+pub const NEWEST_OF_ACTION_SQL: &str =
+    concat!("SELECT ", columns!(), " FROM audit WHERE action = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3");
+/// The same of one action on one customer. `COALESCE` keeps the engines from walking everybody's rows of the action.
+pub const NEWEST_OF_BOTH_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND COALESCE(action, '') = $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
+);
+
+/// Rows before an id, newest first.
+pub async fn list_newest(
+    conn: &mut Conn,
+    wanted: Wanted<'_>,
+    before: Uuid,
+    limit: i64,
+) -> Result<Vec<Row>, StoreError> {
+    match (wanted.customer, wanted.action) {
+        (None, None) => conn.fetch_all(NEWEST_SQL, &[&before, &limit]).await,
+        (Some(customer), None) => conn.fetch_all(NEWEST_OF_CUSTOMER_SQL, &[&customer, &before, &limit]).await,
+        (None, Some(action)) => conn.fetch_all(NEWEST_OF_ACTION_SQL, &[&action, &before, &limit]).await,
+        (Some(customer), Some(action)) => {
+            conn.fetch_all(NEWEST_OF_BOTH_SQL, &[&customer, &action, &before, &limit]).await
+        }
     }
 }

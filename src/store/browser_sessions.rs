@@ -7,6 +7,7 @@ use super::epochs::Now;
 use super::{Conn, StoreError};
 use crate::clock::Timestamp;
 use crate::model::epoch::{Epochs, Level};
+use crate::model::ids::CustomerId;
 use crate::model::login::BrowserSession;
 
 impl FromRow for BrowserSession {
@@ -91,6 +92,26 @@ pub async fn find_record(conn: &mut Conn, id: Uuid) -> Result<Option<BrowserReco
                LEFT JOIN epochs e ON e.kind = 'device' AND e.id = b.device_id
                WHERE b.browser_session_id = $1";
     conn.fetch_optional(sql, &[&id]).await
+}
+
+/// The read in [`list_live`].
+pub const LIST_LIVE_SQL: &str = "SELECT b.browser_session_id, b.customer_id, b.device_id, b.auth_at, b.last_seen_at,
+                      b.expires_at, b.ended_at, b.global_epoch, b.subject_epoch, b.device_epoch
+               FROM browser_sessions b
+               JOIN epochs g ON g.kind = 'global' AND g.id = '*' AND g.epoch = b.global_epoch
+               JOIN epochs u ON u.kind = 'subject' AND u.id = b.customer_id AND u.epoch = b.subject_epoch
+               JOIN epochs e ON e.kind = 'device' AND e.id = b.device_id AND e.epoch = b.device_epoch
+               WHERE b.customer_id = $1 AND b.ended_at IS NULL AND b.expires_at > $2 AND b.last_seen_at > $3
+               ORDER BY b.last_seen_at DESC, b.browser_session_id LIMIT $4";
+
+/// A customer's live browser sessions, last seen first; none that was idle since `idle_since`.
+pub async fn list_live(
+    conn: &mut Conn,
+    customer: &CustomerId,
+    (now, idle_since): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<BrowserSession>, StoreError> {
+    conn.fetch_all(LIST_LIVE_SQL, &[&customer.as_str(), &now, &idle_since, &limit]).await
 }
 
 /// Ends a browser session, keeping the first time; false if it was over already.

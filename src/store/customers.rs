@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::engine::{FromRow, Param, Row};
 use super::{Conn, StoreError, epochs, subjects};
 use crate::clock::Timestamp;
-use crate::model::customer::{Customer, Email, PersonName, Phone};
+use crate::model::customer::{ContactChange, Customer, Email, Found, PersonName, Phone};
 use crate::model::epoch::{EpochKind, Epochs, Level};
 use crate::model::ids::CustomerId;
 
@@ -13,6 +13,13 @@ use crate::model::ids::CustomerId;
 macro_rules! columns {
     () => {
         "c.customer_id, c.name, c.email, c.phone, c.created_at, c.disabled_at"
+    };
+}
+
+/// The rest of a search, up to what is looked for.
+macro_rules! found_where {
+    () => {
+        ", u.level FROM customers c JOIN epochs u ON u.kind = 'subject' AND u.id = c.customer_id WHERE "
     };
 }
 
@@ -177,11 +184,18 @@ pub async fn find_for_sign_in(
     }
 }
 
+impl FromRow for Found {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { customer: Customer::from_row(row)?, level: row.named("level", Level::from_name)? })
+    }
+}
+
 /// The read in [`list_by_name`].
 pub const LIST_BY_NAME_SQL: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM customers c WHERE c.name_folded >= $1 AND c.name_folded < $2
+    found_where!(),
+    "c.name_folded >= $1 AND c.name_folded < $2
       AND (c.name_folded > $3 OR (c.name_folded = $3 AND c.customer_id > $4))
       ORDER BY c.name_folded, c.customer_id LIMIT $5"
 );
@@ -192,26 +206,26 @@ pub async fn list_by_name(
     prefix: &str,
     after: (&str, &str),
     limit: i64,
-) -> Result<Vec<Customer>, StoreError> {
+) -> Result<Vec<Found>, StoreError> {
     let end = format!("{prefix}\u{10FFFF}");
     conn.fetch_all(LIST_BY_NAME_SQL, &[&prefix, &end, &after.0, &after.1, &limit]).await
 }
 
 /// The read in [`list_by_phone`].
 pub const LIST_BY_PHONE_SQL: &str =
-    concat!("SELECT ", columns!(), " FROM customers c WHERE c.phone = $1 ORDER BY c.customer_id LIMIT $2");
+    concat!("SELECT ", columns!(), found_where!(), "c.phone = $1 ORDER BY c.customer_id LIMIT $2");
 
 /// Customers with a telephone number (E.164).
-pub async fn list_by_phone(conn: &mut Conn, phone: &str, limit: i64) -> Result<Vec<Customer>, StoreError> {
+pub async fn list_by_phone(conn: &mut Conn, phone: &str, limit: i64) -> Result<Vec<Found>, StoreError> {
     conn.fetch_all(LIST_BY_PHONE_SQL, &[&phone, &limit]).await
 }
 
 /// The read in [`list_by_email`].
 pub const LIST_BY_EMAIL_SQL: &str =
-    concat!("SELECT ", columns!(), " FROM customers c WHERE c.email_folded = $1 ORDER BY c.customer_id LIMIT $2");
+    concat!("SELECT ", columns!(), found_where!(), "c.email_folded = $1 ORDER BY c.customer_id LIMIT $2");
 
 /// Customers with an e-mail address (folded).
-pub async fn list_by_email(conn: &mut Conn, folded: &str, limit: i64) -> Result<Vec<Customer>, StoreError> {
+pub async fn list_by_email(conn: &mut Conn, folded: &str, limit: i64) -> Result<Vec<Found>, StoreError> {
     conn.fetch_all(LIST_BY_EMAIL_SQL, &[&folded, &limit]).await
 }
 
@@ -257,23 +271,6 @@ pub async fn set_contact(conn: &mut Conn, customer: &Customer) -> Result<bool, S
         )
         .await?;
     Ok(done == 1)
-}
-
-/// One changed contact detail.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct ContactChange {
-    /// Its id, in order of time.
-    pub change_id: Uuid,
-    /// `name`, `email` or `phone`.
-    pub field: String,
-    /// Before.
-    pub old_value: Option<String>,
-    /// After.
-    pub new_value: Option<String>,
-    /// Who, as `kind:name`.
-    pub changed_by: String,
-    /// When.
-    pub changed_at: Timestamp,
 }
 
 impl FromRow for ContactChange {

@@ -12,7 +12,7 @@ use crate::model::ids::CustomerId;
 /// What a device is read from. Named one by one: a later release may add columns while this one serves.
 macro_rules! columns {
     () => {
-        "device_id, customer_id, client_id, name, model, os_version, app_version, timezone, language, \
+        "device_id, customer_id, client_id, name, model, platform, os_version, app_version, timezone, language, \
          user_agent, address, first_seen_at, last_seen_at, revoked_at"
     };
 }
@@ -26,6 +26,7 @@ impl FromRow for Device {
             details: DeviceDetails {
                 name: row.get("name")?,
                 model: row.get("model")?,
+                platform: row.get("platform")?,
                 os_version: row.get("os_version")?,
                 app_version: row.get("app_version")?,
                 timezone: row.get("timezone")?,
@@ -53,9 +54,10 @@ pub struct DeviceNames {
 pub async fn insert(conn: &mut Conn, device: &Device, names: &DeviceNames) -> Result<(), StoreError> {
     epochs::insert(conn, EpochKind::Device, &device.device_id.to_string()).await?;
     let sql =
-        "INSERT INTO devices (device_id, customer_id, client_id, app_device_id, browser_id, name, model, os_version,
-                                    app_version, timezone, language, user_agent, address, first_seen_at, last_seen_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        "INSERT INTO devices (device_id, customer_id, client_id, app_device_id, browser_id, name, model, platform,
+                                    os_version, app_version, timezone, language, user_agent, address, first_seen_at,
+                                    last_seen_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     let told = &device.details;
     conn.execute(
         sql,
@@ -67,6 +69,7 @@ pub async fn insert(conn: &mut Conn, device: &Device, names: &DeviceNames) -> Re
             &names.browser_id,
             &told.name,
             &told.model,
+            &told.platform,
             &told.os_version,
             &told.app_version,
             &told.timezone,
@@ -88,7 +91,7 @@ pub async fn refresh(conn: &mut Conn, device: &Device) -> Result<(), StoreError>
                    os_version = COALESCE($4, os_version), app_version = COALESCE($5, app_version),
                    timezone = COALESCE($6, timezone), language = COALESCE($7, language),
                    user_agent = COALESCE($8, user_agent), address = COALESCE($9, address),
-                   last_seen_at = $10, revoked_at = NULL
+                   last_seen_at = $10, platform = COALESCE($11, platform), revoked_at = NULL
                WHERE device_id = $1";
     let told = &device.details;
     conn.execute(
@@ -104,6 +107,7 @@ pub async fn refresh(conn: &mut Conn, device: &Device) -> Result<(), StoreError>
             &told.user_agent,
             &device.address,
             &device.last_seen_at,
+            &told.platform,
         ],
     )
     .await
@@ -148,6 +152,33 @@ pub const LIST_SQL: &str = concat!(
 /// A customer's devices, last seen first.
 pub async fn list(conn: &mut Conn, customer: &CustomerId, limit: i64) -> Result<Vec<Device>, StoreError> {
     conn.fetch_all(LIST_SQL, &[&customer.as_str(), &limit]).await
+}
+
+/// The read in [`list_page`].
+pub const LIST_PAGE_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM devices WHERE customer_id = $1 AND (last_seen_at < $2 OR (last_seen_at = $2 AND device_id < $3))
+      ORDER BY last_seen_at DESC, device_id DESC LIMIT $4"
+);
+
+/// A page of a customer's devices, last seen first, before (`last_seen_at`, id) of the page above.
+pub async fn list_page(
+    conn: &mut Conn,
+    customer: &CustomerId,
+    before: (Timestamp, Uuid),
+    limit: i64,
+) -> Result<Vec<Device>, StoreError> {
+    conn.fetch_all(LIST_PAGE_SQL, &[&customer.as_str(), &before.0, &before.1.to_string(), &limit]).await
+}
+
+/// The read in [`count`].
+pub const COUNT_SQL: &str =
+    "SELECT COUNT(*) FROM (SELECT device_id FROM devices WHERE customer_id = $1 LIMIT $2) AS counted";
+
+/// How many devices a customer has, revoked ones among them, counted up to `most`.
+pub async fn count(conn: &mut Conn, customer: &CustomerId, most: i64) -> Result<i64, StoreError> {
+    Ok(conn.value(COUNT_SQL, &[&customer.as_str(), &most]).await?.unwrap_or_default())
 }
 
 /// Marks a device revoked, keeping the first time; the device, or `None` if there is none.

@@ -20,7 +20,9 @@ mod opening;
 pub mod revoked_tokens;
 pub mod sessions;
 pub mod staff;
+pub mod staff_sessions;
 pub mod subjects;
+pub mod tallies;
 pub mod throttles;
 
 pub use engine::{Conn, Db};

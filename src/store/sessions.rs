@@ -7,6 +7,7 @@ use super::engine::{FromRow, Row};
 use super::epochs::{Now, at_birth};
 use super::{Conn, StoreError};
 use crate::clock::Timestamp;
+use crate::model::device::DeviceDetails;
 use crate::model::epoch::{Epochs, Level};
 use crate::model::ids::ClientId;
 use crate::model::session::{Record, Rotation, Session, Shape, SubjectKind};
@@ -184,6 +185,8 @@ pub struct Listed {
     pub last_seen_at: Timestamp,
     /// The name of its client.
     pub client_name: String,
+    /// What the device it is on says about itself, and its last address.
+    pub device: Option<(DeviceDetails, Option<String>)>,
 }
 
 impl FromRow for Listed {
@@ -192,25 +195,59 @@ impl FromRow for Listed {
             session: Session::from_row(row)?,
             last_seen_at: row.get("last_seen_at")?,
             client_name: row.get("client_name")?,
+            device: row.get::<Option<String>>("device_id")?.map(|_| device(row)).transpose()?,
         })
     }
 }
 
-/// The read in [`list_live`].
-pub const LIST_LIVE_SQL: &str = concat!(
-    "SELECT ",
-    columns!(),
-    ", s.last_seen_at, c.name AS client_name FROM sessions s
+/// As far as it tells name and place.
+fn device(row: &Row) -> Result<(DeviceDetails, Option<String>), StoreError> {
+    let details = DeviceDetails {
+        name: row.get("device_name")?,
+        model: row.get("device_model")?,
+        platform: row.get("device_platform")?,
+        os_version: row.get("device_os_version")?,
+        user_agent: row.get("device_user_agent")?,
+        ..DeviceDetails::default()
+    };
+    Ok((details, row.get("device_address")?))
+}
+
+/// What a line of a list is read from.
+macro_rules! listed {
+    () => {
+        concat!(
+            columns!(),
+            ", s.last_seen_at, c.name AS client_name, v.name AS device_name, v.model AS device_model,
+       v.platform AS device_platform, v.os_version AS device_os_version, v.user_agent AS device_user_agent,
+       v.address AS device_address"
+        )
+    };
+}
+
+/// Sessions whose ancestors are as they were at birth.
+macro_rules! from_living {
+    () => {
+        " FROM sessions s
+      LEFT JOIN devices v ON v.device_id = s.device_id
       JOIN clients c ON c.client_id = s.client_id
       JOIN epochs g ON g.kind = 'global' AND g.id = '*' AND g.epoch = s.global_epoch
       JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id AND k.epoch = s.client_epoch
       JOIN epochs u ON u.kind = 'subject' AND u.id = s.subject_id AND u.epoch = s.subject_epoch
       LEFT JOIN epochs d ON d.kind = 'device' AND d.id = s.device_id
       LEFT JOIN epochs n ON n.kind = 'consent' AND n.id = s.consent_id
-      WHERE s.subject_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
-      AND (s.device_id IS NULL OR d.epoch = s.device_epoch)
+      WHERE (s.device_id IS NULL OR d.epoch = s.device_epoch)
       AND (s.consent_id IS NULL OR n.epoch = s.consent_epoch)
-      AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
+      AND s.ended_at IS NULL AND s.expires_at > $2 AND "
+    };
+}
+
+/// The read in [`list_live`].
+pub const LIST_LIVE_SQL: &str = concat!(
+    "SELECT ",
+    listed!(),
+    from_living!(),
+    "s.subject_id = $1 AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
       ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5"
 );
 
@@ -223,6 +260,35 @@ pub async fn list_live(
     limit: i64,
 ) -> Result<Vec<Listed>, StoreError> {
     conn.fetch_all(LIST_LIVE_SQL, &[&subject, &now, &before.0, &before.1, &limit]).await
+}
+
+/// The read in [`list_live_on_device`].
+pub const LIST_LIVE_ON_DEVICE_SQL: &str = concat!(
+    "SELECT ",
+    listed!(),
+    from_living!(),
+    "s.device_id = $1 AND (s.created_at < $3 OR (s.created_at = $3 AND s.session_id < $4))
+      ORDER BY s.created_at DESC, s.session_id DESC LIMIT $5"
+);
+
+/// Live sessions on a device, newest first, before (`created_at`, id) of the page above.
+pub async fn list_live_on_device(
+    conn: &mut Conn,
+    device: Uuid,
+    before: (Timestamp, Uuid),
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    conn.fetch_all(LIST_LIVE_ON_DEVICE_SQL, &[&device.to_string(), &now, &before.0, &before.1, &limit]).await
+}
+
+/// The read in [`count_live`].
+pub const COUNT_LIVE_SQL: &str =
+    concat!("SELECT COUNT(*) FROM (SELECT s.session_id", from_living!(), "s.subject_id = $1 LIMIT $3) AS counted");
+
+/// How many live sessions a subject has, counted up to `most`.
+pub async fn count_live(conn: &mut Conn, subject: &str, now: Timestamp, most: i64) -> Result<i64, StoreError> {
+    Ok(conn.value(COUNT_LIVE_SQL, &[&subject, &now, &most]).await?.unwrap_or_default())
 }
 
 /// How much a revocation ends.
@@ -314,4 +380,15 @@ pub async fn sweep_client(
 pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE sessions SET last_seen_at = $2 WHERE session_id = $1 AND last_seen_at < $2";
     conn.execute(sql, &[&id, &at]).await.map(|_| ())
+}
+
+/// The read in [`count_living`].
+pub const COUNT_LIVING_SQL: &str = "SELECT COUNT(*) FROM
+     (SELECT 1 AS one FROM sessions WHERE ended_at IS NULL AND expires_at > $1
+          AND global_epoch = (SELECT epoch FROM epochs WHERE kind = 'global' AND id = '*') LIMIT $2) found";
+
+/// About how many sessions live, counted up to `most`: those are counted in that a raised epoch of a client, device or
+/// customer has killed but no sweep has marked yet.
+pub async fn count_living(conn: &mut Conn, now: Timestamp, most: i64) -> Result<i64, StoreError> {
+    Ok(conn.value(COUNT_LIVING_SQL, &[&now, &most]).await?.unwrap_or_default())
 }

@@ -3,7 +3,6 @@
 use super::engine::{FromRow, Row};
 use super::{Conn, StoreError};
 use crate::clock::Timestamp;
-use crate::model::ids::CustomerId;
 
 /// A counter after counting one try, with the block that was in force before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,18 +19,17 @@ impl FromRow for Counter {
     }
 }
 
-/// Counts one try. The row stays locked until the transaction ends, so parallel tries are counted one after another.
+/// Counts one try; `subject`: the customer or member of staff it is about, if there is one. The row stays locked until the transaction ends, so parallel tries are counted one after another.
 pub async fn count(
     conn: &mut Conn,
     key: &[u8; 32],
-    customer: Option<&CustomerId>,
+    subject: Option<&str>,
     now: Timestamp,
 ) -> Result<Counter, StoreError> {
-    let sql = "INSERT INTO throttles (key, customer_id, failures, last_tried_at) VALUES ($1, $2, 1, $3)
+    let sql = "INSERT INTO throttles (key, subject_id, failures, last_tried_at) VALUES ($1, $2, 1, $3)
                ON CONFLICT (key) DO UPDATE SET failures = throttles.failures + 1, last_tried_at = $3
                RETURNING failures, blocked_until";
-    let customer = customer.map(CustomerId::as_str);
-    let counted = conn.fetch_optional(sql, &[&key.to_vec(), &customer, &now]).await?;
+    let counted = conn.fetch_optional(sql, &[&key.to_vec(), &subject, &now]).await?;
     counted.ok_or(StoreError::Unreadable("failures"))
 }
 
@@ -45,14 +43,14 @@ pub async fn reset(conn: &mut Conn, key: &[u8; 32]) -> Result<(), StoreError> {
     conn.execute("DELETE FROM throttles WHERE key = $1", &[&key.to_vec()]).await.map(|_| ())
 }
 
-/// Forgets all counters of a customer, after the password was set anew.
-pub async fn reset_customer(conn: &mut Conn, customer: &CustomerId) -> Result<u64, StoreError> {
-    conn.execute("DELETE FROM throttles WHERE customer_id = $1", &[&customer.as_str()]).await
+/// Forgets all counters of a customer or member of staff, after the password was set anew.
+pub async fn reset_subject(conn: &mut Conn, subject: &str) -> Result<u64, StoreError> {
+    conn.execute("DELETE FROM throttles WHERE subject_id = $1", &[&subject]).await
 }
 
 /// Drops up to `limit` counters of names nobody has, last tried before a time: strangers' guesses don't pile up.
 pub async fn delete_unknown(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     let sql = "DELETE FROM throttles WHERE key IN
-               (SELECT key FROM throttles WHERE customer_id IS NULL AND last_tried_at < $1 LIMIT $2)";
+               (SELECT key FROM throttles WHERE subject_id IS NULL AND last_tried_at < $1 LIMIT $2)";
     conn.execute(sql, &[&before, &limit]).await
 }

@@ -11,7 +11,9 @@ use rocket::{Data, Request, Response, Route, routes};
 use super::arrival::Arrival;
 use super::error::OAuthError;
 use super::guard::info::{RequestInfo, is_secure};
+use super::page::PageError;
 use crate::app::App;
+use crate::policy::private_network::is_private;
 use crate::secret::random;
 
 /// The fairing.
@@ -95,9 +97,33 @@ fn turned_away(request: &Request<'_>) -> Option<Origin<'static>> {
             rocket::uri!("/_turned_away/plain")
         });
     }
-    let host = request.host().map(|host| host.domain().to_string().to_lowercase());
-    let known = host.is_some_and(|host| app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(&host)));
+    let host = request.host().map(|host| host.domain().to_string()).unwrap_or_default();
+    let at_console = app.settings.is_console_host(&host);
+    if app.settings.console_host.is_some() && !shown_at(at_console, path.first().copied()) {
+        return Some(rocket::uri!("/_turned_away/host"));
+    }
+    if path.first() == Some(&"console") && !console_answers(request, app) {
+        return Some(rocket::uri!("/_turned_away/console"));
+    }
+    let known = at_console || app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(&host));
     (is_page(&path) && !known).then(|| rocket::uri!("/_turned_away/host"))
+}
+
+/// Where the console has a host name of its own: that one shows the console and what its pages need, the others show
+/// everything else.
+fn shown_at(at_console: bool, first: Option<&str>) -> bool {
+    match first {
+        Some("static") => true,
+        Some("console") => at_console,
+        Some(_) | None => !at_console,
+    }
+}
+
+/// Staff prove themselves with a password alone, so the console is shown only on a private bind, to private addresses: also
+/// when a proxy on this machine forwards strangers.
+fn console_answers(request: &Request<'_>, app: &App) -> bool {
+    let from = RequestInfo::address(request, app);
+    is_private(request.rocket().config().address) && from.is_none_or(is_private)
 }
 
 #[rocket::get("/_turned_away/plain")]
@@ -126,10 +152,15 @@ fn host() -> (Status, &'static str) {
     (Status::MisdirectedRequest, "This host name is not served here.\n")
 }
 
+#[rocket::get("/_turned_away/console")]
+fn console() -> PageError {
+    PageError::console_off()
+}
+
 /// The routes that requests are turned away to.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![plain, to_https, host]
+    routes![plain, to_https, host, console]
 }
 
 fn security_headers(response: &mut Response<'_>) {

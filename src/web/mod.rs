@@ -3,10 +3,12 @@
 
 pub mod api;
 pub mod arrival;
+pub mod console;
 pub mod envelope;
 pub mod error;
 pub mod guard;
 pub mod missing;
+pub mod moment;
 pub mod oauth;
 pub mod ops;
 pub mod page;
@@ -28,12 +30,14 @@ pub fn mount(app: Arc<App>) -> Rocket<Build> {
     rocket::custom(app.settings.rocket.clone())
         .attach(rocket::shield::Shield::new())
         .attach(envelope::Envelope)
+        .attach(console::Refusals)
         .manage(ops::Draining::default())
         .manage(app)
         .mount("/", envelope::routes())
         .mount("/", oauth::routes())
         .mount("/", resource::routes())
         .mount("/", pages::routes())
+        .mount("/", console::routes())
         .mount("/", ops::routes())
         .mount("/api/v1", api::routes())
         .register("/", pages::catchers())
@@ -43,5 +47,6 @@ pub fn mount(app: Arc<App>) -> Rocket<Build> {
         .register("/.well-known", error::catchers())
         .register("/gateway", error::catchers())
         .register("/health", error::catchers())
+        .register("/console", console::catchers())
         .register("/api", api::catchers())
 }

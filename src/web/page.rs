@@ -9,8 +9,19 @@ use super::Shared;
 use super::arrival::Arrival;
 use crate::app::App;
 use crate::limits::Wait;
+use crate::model::color::Color;
+use crate::policy::contrast::words_on;
 use crate::secret::random;
 use crate::service::Fault;
+
+/// A client's colour on a page: fills the main button and a line above the page. Our words never stand on anything else of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Accent {
+    /// The client's.
+    pub fill: Color,
+    /// Of the words on it: chosen by us, so that they can be read.
+    pub words: Color,
+}
 
 /// What every page's layout needs.
 #[derive(Clone, Debug)]
@@ -21,17 +32,45 @@ pub struct Frame {
     pub nonce: String,
     /// Changes with every release, so that no old stylesheet is kept.
     pub version: &'static str,
+    /// The zone of the times on the page.
+    pub zone: String,
+    /// The number people call for help.
+    pub support_phone: Option<String>,
+    /// The colour of the client the page is for.
+    pub accent: Option<Accent>,
 }
 
 impl Frame {
     /// A frame for one response.
     #[must_use]
     pub fn new(app: &App) -> Self {
-        Self::named(&app.settings.name)
+        let settings = &app.settings;
+        Self {
+            bank: settings.name.clone(),
+            zone: settings.time_zone.to_string(),
+            support_phone: settings.support_phone.clone(),
+            ..Self::bare()
+        }
     }
 
-    fn named(bank: &str) -> Self {
-        Self { bank: bank.to_owned(), nonce: random::letters(22), version: env!("CARGO_PKG_VERSION") }
+    /// In a client's colour, if it has one.
+    #[must_use]
+    pub fn accented(self, color: Option<Color>) -> Self {
+        Self { accent: color.map(|fill| Accent { fill, words: words_on(fill) }), ..self }
+    }
+
+    /// The number people call, as telephones take it.
+    #[must_use]
+    pub fn dial(&self) -> String {
+        let typed = self.support_phone.as_deref().unwrap_or_default();
+        typed.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+    }
+
+    /// For an answer that has no app to ask.
+    pub(super) fn bare() -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let (bank, nonce) = ("Rescind".to_owned(), random::letters(22));
+        Self { bank, nonce, version, zone: String::new(), support_phone: None, accent: None }
     }
 }
 
@@ -43,13 +82,21 @@ pub struct Page {
     nonce: String,
     form_action: Option<String>,
     retry_after: Option<u64>,
+    accept_ch: Option<&'static str>,
 }
 
 impl Page {
     /// Renders a page with the frame it was given.
     pub fn render(frame: &Frame, template: &impl Template) -> Result<Self, PageError> {
         let html = template.render().map_err(|_| PageError::server_error())?;
-        Ok(Self { status: Status::Ok, html, nonce: frame.nonce.clone(), form_action: None, retry_after: None })
+        Ok(Self {
+            status: Status::Ok,
+            html,
+            nonce: frame.nonce.clone(),
+            form_action: None,
+            retry_after: None,
+            accept_ch: None,
+        })
     }
 
     /// With another status.
@@ -64,10 +111,22 @@ impl Page {
         Self { form_action: source, ..self }
     }
 
+    /// With the seconds to wait, if there are any.
+    #[must_use]
+    pub fn retrying(self, seconds: Option<u64>) -> Self {
+        Self { retry_after: seconds, ..self }
+    }
+
     /// With the seconds to wait.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Asking the browser for hints about the device (`Accept-CH`) with what it sends next.
+    #[must_use]
+    pub fn asking_for(self, hints: &'static str) -> Self {
+        Self { accept_ch: Some(hints), ..self }
     }
 
     fn policy(&self) -> String {
@@ -93,6 +152,9 @@ impl<'r> Responder<'r, 'static> for Page {
         if let Some(seconds) = self.retry_after {
             response.set_header(Header::new("Retry-After", seconds.to_string()));
         }
+        if let Some(hints) = self.accept_ch {
+            response.set_header(Header::new("Accept-CH", hints));
+        }
         Ok(response)
     }
 }
@@ -108,26 +170,45 @@ struct Notice {
     request_id: String,
 }
 
-/// One thing said to a person.
-pub fn notice(app: &App, title: &str, words: &str, next: Option<(&str, &str)>) -> Result<Page, PageError> {
-    let frame = Frame::new(app);
-    let next = next.map(|(to, label)| (to.to_owned(), label.to_owned()));
-    let notice = Notice { frame, title: title.to_owned(), words: words.to_owned(), next, request_id: String::new() };
-    Page::render(&notice.frame, &notice)
-}
-
 /// An error as a person reads it. Never a redirect, never what went wrong inside.
 #[derive(Clone, Debug)]
 pub struct PageError {
     status: Status,
     title: &'static str,
     words: String,
+    next: Option<(String, String)>,
     retry_after: Option<u64>,
 }
 
 impl PageError {
-    fn new(status: Status, title: &'static str, words: impl Into<String>) -> Self {
-        Self { status, title, words: words.into(), retry_after: None }
+    /// An error of one audience, in its own words.
+    pub(super) fn new(status: Status, title: &'static str, words: impl Into<String>) -> Self {
+        Self { status, title, words: words.into(), next: None, retry_after: None }
+    }
+
+    /// With a link that leads on.
+    #[must_use]
+    pub(super) fn leading_to(self, address: &str, label: &str) -> Self {
+        Self { next: Some((address.to_owned(), label.to_owned())), ..self }
+    }
+
+    /// With the seconds to wait, if there are any.
+    #[must_use]
+    pub(super) fn retrying(self, seconds: Option<u64>) -> Self {
+        Self { retry_after: seconds, ..self }
+    }
+
+    /// Its status.
+    #[must_use]
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// 404: the console is not shown to strangers.
+    #[must_use]
+    pub(super) fn console_off() -> Self {
+        let words = "The console is only shown inside the bank's own network.";
+        Self::new(Status::NotFound, "There is nothing here", words)
     }
 
     /// 400, with a reason of ours.
@@ -225,10 +306,9 @@ impl From<Fault> for PageError {
 
 impl<'r> Responder<'r, 'static> for PageError {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
-        let bank = request.rocket().state::<std::sync::Arc<App>>().map_or("Rescind", |app| &app.settings.name);
-        let frame = Frame::named(bank);
+        let frame = request.rocket().state::<std::sync::Arc<App>>().map_or_else(Frame::bare, |app| Frame::new(app));
         let request_id = Arrival::of(request).id.clone();
-        let notice = Notice { frame, title: self.title.to_owned(), words: self.words, next: None, request_id };
+        let notice = Notice { frame, title: self.title.to_owned(), words: self.words, next: self.next, request_id };
         let page = Page::render(&notice.frame, &notice).map_err(|_| Status::InternalServerError)?;
         let page = page.with_status(self.status);
         match self.retry_after {

@@ -104,6 +104,45 @@ async fn the_printed_walk_ends_with_everything_dead() {
     assert!(lines[5].starts_with("INC_") && lines[5].ends_with("unlocked CUST_789456123"), "{out}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn johns_devices_come_out_by_their_names_and_places() {
+    let folder = Folder::new();
+    let server = start(&folder, true).await;
+    printed(&server).await;
+    let shell = Folder::new()
+        .with("RESCIND_DATABASE_URL", &format!("sqlite:{}/bank/data/rescind.db", folder.path().display()))
+        .with("RESCIND_KEYS_FOLDER", &format!("{}/bank/keys", folder.path().display()))
+        .with("RESCIND_NETWORKS", "Nairobi CBD=198.51.100.0/26, Home WiFi=203.0.113.16/28");
+    let listed = |command: &[&str]| {
+        let found = shell.run(&[command, &["--json"]].concat()).json();
+        let items = found["items"].as_array().expect("items").clone();
+        let mut all: Vec<String> = items
+            .iter()
+            .map(|item| format!("{}, {}, {}", item["name"].as_str().unwrap(), item["kind"], item["place"]))
+            .collect();
+        all.sort();
+        all
+    };
+    let johns = ["iPad Air, \"tablet\", \"Home WiFi\"", "iPhone 13 Pro, \"phone\", \"Nairobi CBD\""];
+    for command in ["device", "session"] {
+        assert_eq!(listed(&[command, "list", "CUST_789456123"]), johns, "{command}");
+    }
+    let text = shell.run(&["device", "list", "CUST_789456123"]).out;
+    assert!(
+        text.contains("  iPhone 13 Pro (Nairobi CBD)  last seen ") && text.contains("  iPad Air (Home WiFi)  "),
+        "{text}"
+    );
+    let text = shell.run(&["session", "list", "CUST_789456123"]).out;
+    assert!(text.contains("  Naybitono Mobile on iPhone 13 Pro (Nairobi CBD)  since "), "{text}");
+    // The others carry all sorts of things, none of them unknown.
+    let mut all = std::collections::BTreeSet::new();
+    for index in 0..20 {
+        all.extend(listed(&["device", "list", &format!("CUST_{}", 100_200_300 + index * 7_919)]));
+    }
+    assert!(all.len() >= 12 && all.iter().all(|device| !device.contains("nknown")), "{all:#?}");
+    assert!(all.iter().any(|device| device.contains("Windows 11, \"computer\"")), "{all:#?}");
+}
+
 #[test]
 fn a_folder_with_something_else_in_it_is_not_overwritten() {
     let folder = Folder::new().with("RESCIND_DATABASE_URL", "sqlite:bank/data/rescind.db");

@@ -6,7 +6,7 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 41] = [
+const WRONG: [(&str, &str, &str); 48] = [
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),
@@ -31,8 +31,15 @@ const WRONG: [(&str, &str, &str); 41] = [
     ("RESCIND_TOKEN_PREFIX", "Naybitono", "a-z"),
     ("RESCIND_TOKEN_PREFIX", "x", "2 to 12"),
     ("RESCIND_TRUSTED_PROXIES", "10.0.0.0/33", "networks"),
+    ("RESCIND_NETWORKS", "Home WiFi=198.51.100.0/33", "Home WiFi=198.51.100.0/33"),
+    ("RESCIND_NETWORKS", "Office=192.0.2.0/24, 10.20.0.0/16", "NAME=NETWORK"),
+    ("RESCIND_NETWORKS", "=192.0.2.0/24", "name"),
+    ("RESCIND_PLACES_FILE", "no-such-places.mmdb", "no-such-places.mmdb"),
+    ("RESCIND_PLACES_FILE", "/", "directory"),
     ("RESCIND_TIME_ZONE", "Mars/Olympus", "Africa/Nairobi"),
     ("RESCIND_PHONE_COUNTRY", "ke", "KE"),
+    ("RESCIND_SUPPORT_PHONE", "call us", "telephone number"),
+    ("RESCIND_SUPPORT_PHONE", "+1", "telephone number"),
     ("RESCIND_BREACHED_PASSWORDS", "no-such-list", "no-such-list"),
     ("RESCIND_ACCESS_TOKEN_MINUTES", "0", "1 to 60"),
     ("RESCIND_ACCESS_TOKEN_MINUTES", "61", "1 to 60"),
@@ -100,6 +107,37 @@ fn a_wrong_rocket_toml_stops_the_start_with_one_line_that_names_the_key() {
         let ran = folder.run(&["serve"]);
         assert!(ran.refusal().to_lowercase().contains(&word.to_lowercase()), "{text}: {ran:?}");
         assert_eq!(folder.files(), ["Rocket.toml"], "{text}");
+    }
+}
+
+#[test]
+fn a_places_file_that_is_none_stops_the_start() {
+    let folder = Folder::new().with("RESCIND_PLACES_FILE", "places.mmdb");
+    folder.write("places.mmdb", "<html>Please sign in to download</html>");
+    refuses(&folder, "RESCIND_PLACES_FILE", "places.mmdb");
+}
+
+#[test]
+fn networks_are_one_line_or_a_table_of_rocket_toml() {
+    let expected = "Branch Westlands=10.20.0.0/16, Home WiFi=198.51.100.0/24";
+    let line = Folder::new().with("RESCIND_NETWORKS", "Branch Westlands = 10.20.0.0/16,Home WiFi=198.51.100.0/24");
+    let table = Folder::new();
+    table.write(
+        "Rocket.toml",
+        "[default.rescind.networks]\n\"Home WiFi\" = \"198.51.100.0/24\"\n\"Branch Westlands\" = \"10.20.0.0/16\"\n",
+    );
+    for folder in [line, table] {
+        assert_eq!(folder.run(&["config", "check", "--json"]).json()["RESCIND_NETWORKS"], expected);
+    }
+    for (text, word) in [
+        ("networks = [\"a\"]", "networks"),
+        ("networks = { a = [\"192.0.2.0/24\"] }", "networks"),
+        ("networks = { a = \"192.0.2.0/33\" }", "a=192.0.2.0/33"),
+        ("name = { a = \"b\" }", "name"),
+    ] {
+        let folder = Folder::new();
+        folder.write("Rocket.toml", &format!("[default.rescind]\n{text}\n"));
+        assert!(folder.run(&["config", "check"]).refusal().contains(word), "{text}");
     }
 }
 

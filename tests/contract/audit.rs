@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use rescind::model::actor::{Actor, Who};
-use rescind::model::audit::{Action, Entry, Outcome};
+use rescind::model::audit::{Action, Entry, Outcome, Wanted};
 use rescind::model::ids::StaffId;
 use rescind::store::{Db, StoreError, audit};
 use uuid::Uuid;
@@ -158,6 +158,88 @@ async fn the_last_program_that_did_something_to_a_target_is_told() {
         assert_eq!(last().await.as_deref(), Some("first/1.0"));
         write(&db, &by(None)).await;
         assert_eq!(last().await.as_deref(), Some(""));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_are_newest_first_between_two_ids_and_leave_out_routine() {
+    on_both_engines(async |db| {
+        let of = |action: Action| Entry { action, outcome: Outcome::Done, ..entry(Some("john")) };
+        let quiet =
+            [Action::Refresh, Action::RefreshRetry, Action::CodeIssue, Action::CustomerRead, Action::IncidentRead];
+        let told = [of(Action::SignIn), of(Action::RefreshReuse), of(Action::SignOut)];
+        for one in told.iter().chain(&quiet.map(of)).chain([&entry(Some("jane")), &entry(None)]) {
+            write(&db, one).await;
+        }
+        write(&db, &Entry { action: Action::Refresh, ..entry(Some("john")) }).await;
+        let mut conn = db.read().await.unwrap();
+        let mut events = async |after: Uuid, before: Uuid, limit: i64| -> Vec<String> {
+            let rows = audit::list_events(&mut conn, "john", (after, before), limit).await.unwrap();
+            rows.into_iter().map(|row| row.action).collect()
+        };
+        let (all, end) = (Uuid::nil(), Uuid::max());
+        assert_eq!(
+            events(all, end, 9).await,
+            ["refresh", "sign_out", "refresh_reuse", "sign_in"],
+            "an alarm is no routine"
+        );
+        assert_eq!(events(all, end, 1).await, ["refresh"]);
+        assert_eq!(events(told[0].audit_id, end, 9).await, ["refresh", "sign_out", "refresh_reuse"], "after");
+        assert_eq!(events(all, told[1].audit_id, 9).await, ["sign_in"], "before");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_alarm_and_who_looked_are_found() {
+    on_both_engines(async |db| {
+        let of = |action: Action| Entry { action, ..entry(Some("john")) };
+        let all = [
+            of(Action::RefreshReuse),
+            of(Action::CustomerRead),
+            of(Action::GenerationAhead),
+            of(Action::CodeReplay),
+            of(Action::SignIn),
+            of(Action::CustomerRead),
+            Entry { action: Action::RefreshReuse, ..entry(Some("jane")) },
+        ];
+        for one in &all {
+            write(&db, one).await;
+        }
+        let mut conn = db.read().await.unwrap();
+        let last = audit::last_alarm(&mut conn, "john", Uuid::nil()).await.unwrap();
+        assert_eq!(last.map(|row| row.audit_id), Some(all[3].audit_id));
+        let since = audit::last_alarm(&mut conn, "john", all[3].audit_id).await.unwrap();
+        assert!(since.is_none(), "not before that");
+        let looks = audit::list_looks(&mut conn, "john", 9).await.unwrap();
+        assert_eq!(looks.iter().map(|row| row.audit_id).collect::<Vec<_>>(), [all[5].audit_id, all[1].audit_id]);
+        assert_eq!(audit::list_looks(&mut conn, "john", 1).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_newest_rows_come_first_of_one_customer_or_one_action_if_asked() {
+    on_both_engines(async |db| {
+        let mut ids = Vec::new();
+        for n in 0..8 {
+            let action = if n < 4 { Action::Lockdown } else { Action::Unlock };
+            let one = Entry { action, ..entry([Some("john"), Some("jane")][n % 2]) };
+            write(&db, &one).await;
+            ids.push(one.audit_id);
+        }
+        let list = async |customer, action, before, limit| {
+            let wanted = Wanted { customer, action };
+            let rows = audit::list_newest(&mut db.read().await.unwrap(), wanted, before, limit).await.unwrap();
+            rows.iter().map(|row| ids.iter().position(|id| *id == row.audit_id).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(list(None, None, Uuid::max(), 3).await, [7, 6, 5]);
+        assert_eq!(list(None, None, ids[5], 9).await, [4, 3, 2, 1, 0]);
+        assert_eq!(list(Some("john"), None, ids[6], 9).await, [4, 2, 0]);
+        assert_eq!(list(None, Some("lockdown"), Uuid::max(), 9).await, [3, 2, 1, 0]);
+        assert_eq!(list(Some("jane"), Some("unlock"), Uuid::max(), 9).await, [7, 5]);
+        assert!(list(Some("nobody"), None, Uuid::max(), 9).await.is_empty());
     })
     .await;
 }

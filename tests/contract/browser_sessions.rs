@@ -112,3 +112,37 @@ async fn the_last_page_moves_forward_never_back() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn only_live_browser_sessions_are_listed_last_seen_first() {
+    on_both_engines(async |db| {
+        let home = household(&db, "john", "app").await;
+        let jane = household(&db, "jane", "app").await;
+        let stale = |epochs| BrowserSession { epochs, ..home.browser_session() };
+        let born = home.browser_session().epochs;
+        let first = BrowserSession { last_seen_at: at(877), ..home.browser_session() };
+        let second = BrowserSession { last_seen_at: at(5), ..home.browser_session() };
+        let ended = home.browser_session();
+        let dead = [
+            BrowserSession { expires_at: at(10), ..home.browser_session() },
+            BrowserSession { last_seen_at: at(-1), ..home.browser_session() },
+            stale(Epochs { global: 0, ..born }),
+            stale(Epochs { subject: Some(0), ..born }),
+            stale(Epochs { device: Some(0), ..born }),
+            jane.browser_session(),
+        ];
+        for one in dead.iter().chain([&second, &ended, &first]) {
+            stored_browser_session(&db, one).await;
+        }
+        in_one(&db, async |c| browser_sessions::end(c, ended.browser_session_id, "why", at(1)).await).await.unwrap();
+        let list = async |limit| {
+            let mut conn = db.read().await.unwrap();
+            browser_sessions::list_live(&mut conn, &home.customer, (at(10), at(-1)), limit).await.unwrap()
+        };
+        assert_eq!(list(9).await, [first.clone(), second]);
+        assert_eq!(list(1).await, [first]);
+        in_one(&db, async |c| epochs::lock(c, "john").await).await.unwrap();
+        assert!(list(9).await.is_empty(), "a lock empties the list at once");
+    })
+    .await;
+}

@@ -1,7 +1,7 @@
-use rescind::model::customer::{Customer, Email, PersonName, Phone};
+use rescind::model::customer::{ContactChange, Customer, Email, Found, PersonName, Phone};
 use rescind::model::device::Device;
 use rescind::model::epoch::{Epochs, Level};
-use rescind::store::customers::{self, ContactChange, KnownDevice, Named, SignInPlace, SignInRead};
+use rescind::store::customers::{self, KnownDevice, Named, SignInPlace, SignInRead};
 use rescind::store::devices::{self, DeviceNames};
 use rescind::store::{Db, StoreError, clients, epochs};
 use uuid::Uuid;
@@ -182,8 +182,8 @@ async fn a_name_prefix_is_paged_by_name_and_id_without_gaps_or_repeats() {
             let cursor = (after.0.as_str(), after.1.as_str());
             let page = customers::list_by_name(&mut db.read().await.unwrap(), "doe", cursor, 2).await.unwrap();
             let Some(last) = page.last() else { break };
-            after = (last.name.folded(), last.customer_id.to_string());
-            seen.extend(page.iter().map(|one| one.customer_id.to_string()));
+            after = (last.customer.name.folded(), last.customer.customer_id.to_string());
+            seen.extend(page.iter().map(|one| one.customer.customer_id.to_string()));
         }
         assert_eq!(seen, ["c5", "c3", "c4", "c1"], "doe < doe john < doe, john; equal names by id");
 
@@ -204,10 +204,13 @@ async fn a_number_and_an_address_list_all_who_share_them() {
             enter(&db, &one).await;
         }
         enter(&db, &customer("d")).await;
-        let ids = |found: Vec<Customer>| found.iter().map(|one| one.customer_id.to_string()).collect::<Vec<_>>();
+        in_one(&db, async |c| epochs::lock(c, "b").await).await.unwrap();
+        let ids = |found: Vec<Found>| found.iter().map(|one| one.customer.customer_id.to_string()).collect::<Vec<_>>();
         let mut conn = db.read().await.unwrap();
         assert_eq!(ids(customers::list_by_phone(&mut conn, "+254712345678", 9).await.unwrap()), ["a", "b", "c"]);
         assert_eq!(ids(customers::list_by_email(&mut conn, "doe@example.com", 2).await.unwrap()), ["a", "b"]);
+        let levels = customers::list_by_phone(&mut conn, "+254712345678", 9).await.unwrap();
+        assert_eq!(levels.iter().map(|one| one.level).collect::<Vec<_>>(), [Level::None, Level::Full, Level::None]);
         assert!(customers::list_by_phone(&mut conn, "+25471234567", 9).await.unwrap().is_empty());
         assert!(customers::list_by_email(&mut conn, "Doe@Example.com", 9).await.unwrap().is_empty());
     })

@@ -30,6 +30,7 @@ async fn find(db: &Db, device: &Device) -> Device {
 fn details(mark: &str) -> DeviceDetails {
     let detail = |name: &str| Some(format!("{name} {mark}"));
     DeviceDetails {
+        platform: detail("Windows"),
         name: detail("John's iPhone"),
         model: detail("iPhone14,2"),
         os_version: detail("17.1"),
@@ -120,7 +121,8 @@ async fn at_the_token_endpoint_only_gaps_are_filled() {
         enter(&db, &tablet, &DeviceNames::default()).await.unwrap();
         for mark in ["1", "2"] {
             in_one(&db, async |c| devices::fill_in(c, tablet.device_id, &details(mark)).await).await.unwrap();
-            let filled = DeviceDetails { name: Some("Tablet".to_owned()), user_agent: None, ..details("1") };
+            let filled =
+                DeviceDetails { name: Some("Tablet".to_owned()), user_agent: None, platform: None, ..details("1") };
             assert_eq!(find(&db, &tablet).await, Device { details: filled, ..tablet.clone() });
         }
     })
@@ -140,6 +142,38 @@ async fn a_customers_devices_are_listed_last_seen_first() {
         let john = customer_id("john");
         assert_eq!(devices::list(&mut conn, &john, 9).await.unwrap(), [newest.clone(), new.clone(), old]);
         assert_eq!(devices::list(&mut conn, &john, 2).await.unwrap(), [newest, new]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn devices_are_paged_last_seen_first_without_gaps_or_repeats_and_counted_up_to_a_bound() {
+    on_both_engines(async |db| {
+        people(&db).await;
+        let mut all = Vec::new();
+        // Three of each moment, so that pages of two split them.
+        for ms in [-877, 0, 4] {
+            for _ in 0..3 {
+                let one = Device { last_seen_at: at(ms), ..device("john") };
+                enter(&db, &one, &DeviceNames::default()).await.unwrap();
+                all.push((one.last_seen_at, one.device_id.to_string()));
+            }
+        }
+        enter(&db, &device("jane"), &DeviceNames::default()).await.unwrap();
+        all.sort_unstable();
+        all.reverse();
+
+        let (mut conn, john) = (db.read().await.unwrap(), customer_id("john"));
+        let (mut seen, mut before) = (Vec::new(), (at(1_000_000), uuid::Uuid::max()));
+        loop {
+            let page = devices::list_page(&mut conn, &john, before, 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = (last.last_seen_at, last.device_id);
+            seen.extend(page.iter().map(|one| (one.last_seen_at, one.device_id.to_string())));
+        }
+        assert_eq!(seen, all);
+        assert_eq!(devices::count(&mut conn, &john, 99).await.unwrap(), 9);
+        assert_eq!(devices::count(&mut conn, &john, 5).await.unwrap(), 5);
     })
     .await;
 }

@@ -1,4 +1,4 @@
-use rescind::model::incident::Incident;
+use rescind::model::incident::{Durability, Incident, Proof};
 use rescind::store::incidents::{self, Closing};
 use rescind::store::{Db, StoreError};
 use tokio::task::JoinSet;
@@ -77,7 +77,12 @@ async fn an_incident_is_closed_once() {
         };
         assert!(close(Closing { at: at(7), ..CLOSING }).await);
         assert!(!close(Closing { at: at(9), by: "staff:other", ..CLOSING }).await);
-        let closed = Incident { closed_at: Some(at(7)), closed_by: Some("staff:baraka".to_owned()), ..first.clone() };
+        let closed = Incident {
+            closed_at: Some(at(7)),
+            closed_by: Some("staff:baraka".to_owned()),
+            close_reason: Some("new phone".to_owned()),
+            ..first.clone()
+        };
         assert_eq!(incidents::find(&mut db.read().await.unwrap(), &first.incident_id).await.unwrap(), Some(closed));
 
         let none = incident("INC_9", "john").incident_id;
@@ -129,6 +134,88 @@ async fn what_an_incident_ended_may_be_counted_afterwards() {
         in_one(&db, async |c| incidents::set_counts(c, &first.incident_id, &count).await).await.unwrap();
         let found = find_open(&db, "john").await.unwrap();
         assert_eq!((found.sessions_ended, found.devices), (70_000, 9));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_proof_is_the_one_that_is_kept() {
+    on_both_engines(async |db| {
+        let first = incident("INC_1", "john");
+        open(&db, &first).await.unwrap();
+        let proof = Proof { at: at(3), in_ms: 41, nodes: 2, durable: Durability::Standby };
+        let later = Proof { at: at(9), in_ms: 1, nodes: 1, durable: Durability::Local };
+        for one in [&proof, &later] {
+            in_one(&db, async |c| incidents::set_proof(c, &first.incident_id, one).await).await.unwrap();
+        }
+        assert_eq!(find_open(&db, "john").await.unwrap().proof, Some(proof));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_incidents_are_listed_newest_first_without_gaps_or_repeats() {
+    on_both_engines(async |db| {
+        let mut expected = Vec::new();
+        // Two opened in the same millisecond are told apart by their number.
+        for (id, ms) in [("INC_D", 30), ("INC_C", 20), ("INC_B", 20), ("INC_A", 10)] {
+            let one = Incident { target_kind: "device".to_owned(), opened_at: at(ms), ..incident(id, "d") };
+            open(&db, &one).await.unwrap();
+            expected.push(id.to_owned());
+        }
+        let (mut listed, mut before) = (Vec::new(), (at(1_000), String::new()));
+        loop {
+            let page = incidents::list(&mut db.read().await.unwrap(), (before.0, &before.1), 1).await.unwrap();
+            let Some(one) = page.first() else { break };
+            before = (one.opened_at, one.incident_id.to_string());
+            listed.push(one.incident_id.to_string());
+        }
+        assert_eq!(listed, expected);
+        let page = incidents::list(&mut db.read().await.unwrap(), (at(1_000), ""), 3).await.unwrap();
+        assert_eq!(page.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn incidents_of_a_customer_are_listed_newest_first_with_those_of_their_devices() {
+    on_both_engines(async |db| {
+        open(&db, &incident("INC_1", "john")).await.unwrap();
+        let device = Incident {
+            target_kind: "device".to_owned(),
+            target_id: "a-phone".to_owned(),
+            opened_at: at(5),
+            ..incident("INC_2", "john")
+        };
+        let nobody = Incident { target_kind: "client".to_owned(), customer_id: None, ..incident("INC_3", "app") };
+        for one in [&device, &nobody, &incident("INC_4", "jane")] {
+            open(&db, one).await.unwrap();
+        }
+        let mut conn = db.read().await.unwrap();
+        let found = incidents::list_of_customer(&mut conn, &customer_id("john"), 9).await.unwrap();
+        let ids: Vec<&str> = found.iter().map(|one| one.incident_id.as_str()).collect();
+        assert_eq!(ids, ["INC_2", "INC_1"]);
+        assert_eq!(found[0], device);
+        assert_eq!(incidents::list_of_customer(&mut conn, &customer_id("john"), 1).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn incidents_of_a_kind_are_counted_since_a_time_and_no_further_than_asked() {
+    on_both_engines(async |db| {
+        for (id, who, kind, ms) in [
+            ("INC_1", "john", "customer", 9),
+            ("INC_2", "jane", "customer", 10),
+            ("INC_3", "jack", "customer", 11),
+            ("INC_4", "d", "device", 11),
+        ] {
+            let one = Incident { target_kind: kind.to_owned(), opened_at: at(ms), ..incident(id, who) };
+            open(&db, &one).await.unwrap();
+        }
+        let count =
+            async |most| incidents::count_since(&mut db.read().await.unwrap(), "customer", at(10), most).await.unwrap();
+        assert_eq!((count(9).await, count(1).await), (2, 1));
     })
     .await;
 }

@@ -5,14 +5,16 @@
 use std::fmt::Write as _;
 
 use rescind::clock::Clock;
-use rescind::store::{audit, codes, customers, devices, sessions};
+use rescind::store::{
+    audit, browser_sessions, codes, customers, devices, incidents, sessions, staff_sessions, tallies,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
 
 use super::engines::{Place, connect_postgres, on_both_engines_empty};
 
 /// What is looked up, the text the store sends, and the index made for it: by name, or by its primary key's table.
-const LOOKUPS: [(&str, &str, &str); 11] = [
+const LOOKUPS: [(&str, &str, &str); 20] = [
     ("customer by id", customers::FIND_SQL, "key of customers"),
     ("customers by phone", customers::LIST_BY_PHONE_SQL, "customers_by_phone"),
     ("customers by e-mail", customers::LIST_BY_EMAIL_SQL, "customers_by_email"),
@@ -24,12 +26,36 @@ const LOOKUPS: [(&str, &str, &str); 11] = [
     ("standing session of a client", sessions::FIND_STANDING_SQL, "sessions_standing"),
     ("devices of a customer", devices::LIST_SQL, "devices_by_customer"),
     ("audit of a customer", audit::LIST_OF_CUSTOMER_SQL, "audit_by_customer"),
+    ("live sessions on a device", sessions::LIST_LIVE_ON_DEVICE_SQL, "sessions_live_by_device"),
+    ("bounded count of live sessions", sessions::COUNT_LIVE_SQL, "sessions_by_subject"),
+    ("page of a customer's devices", devices::LIST_PAGE_SQL, "devices_by_customer"),
+    ("bounded count of devices", devices::COUNT_SQL, "devices_by_customer"),
+    ("live browser sessions of a customer", browser_sessions::LIST_LIVE_SQL, "browser_sessions_by_customer"),
+    ("events of a customer", audit::LIST_EVENTS_SQL, "audit_events"),
+    ("last alarm of a customer", audit::LAST_ALARM_SQL, "audit_events"),
+    ("who looked at a customer", audit::LIST_LOOKS_SQL, "audit_looks"),
+    ("incidents of a customer", incidents::LIST_OF_CUSTOMER_SQL, "incidents_by_customer"),
+];
+
+/// The same for the console's lists and figures.
+const CONSOLE_LOOKUPS: [(&str, &str, &str); 11] = [
+    ("staff session", staff_sessions::FIND_RECORD_SQL, "key of staff_sessions"),
+    ("staff at sign-in", staff_sessions::FIND_FOR_SIGN_IN_SQL, "staff_sessions_by_browser"),
+    ("older sessions of a member of staff", staff_sessions::END_OLDER_SQL, "staff_sessions_live"),
+    ("incidents, newest first", incidents::LIST_SQL, "incidents_by_time"),
+    ("incidents of a kind since a time", incidents::COUNT_SINCE_SQL, "incidents_by_kind"),
+    ("audit, newest first", audit::NEWEST_SQL, "key of audit"),
+    ("audit of a customer, newest first", audit::NEWEST_OF_CUSTOMER_SQL, "audit_by_customer"),
+    ("audit of an action, newest first", audit::NEWEST_OF_ACTION_SQL, "audit_by_action"),
+    ("audit of a customer and an action, newest first", audit::NEWEST_OF_BOTH_SQL, "audit_by_customer"),
+    ("minutes of a tally", tallies::LIST_SQL, "key of tallies"),
+    ("living sessions", sessions::COUNT_LIVING_SQL, "sessions_living"),
 ];
 
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
 /// sessions, those of people and, now and then, a standing one of its own.
-const FILL: [&str; 13] = [
-    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, TIME, NULL
+const FILL: [&str; 17] = [
+    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, NULL, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'client', 'k' || n, 1, 'none' FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'consent', 'x' || n, 1, 'none' FROM NUMBERS",
@@ -49,6 +75,14 @@ const FILL: [&str; 13] = [
          NULL, 1, 1, 1, 1, 1 FROM NUMBERS",
     "INSERT INTO audit SELECT id(n), TIME, 'customer', 'c' || n, 'sign_in', 'done', 'customer', 'c' || n, 'c' || n, NULL,
          NULL, NULL, 'r' FROM NUMBERS",
+    "INSERT INTO audit SELECT id(-n), TIME, 'client', 'k1', 'refresh', 'done', 'session', 's', 'c' || n, NULL,
+         NULL, NULL, 'r' FROM NUMBERS",
+    "INSERT INTO audit SELECT eid(n), TIME, 'staff', 'amina', 'customer_read', 'done', 'customer', 'c' || n, 'c' || n, NULL,
+         NULL, NULL, 'r' FROM NUMBERS WHERE n % 10 = 0",
+    "INSERT INTO browser_sessions SELECT id(n), 'c' || n, 'd' || n, 1, 1, 1, TIME, TIME, TIME, NULL, NULL FROM NUMBERS",
+    "INSERT INTO incidents (incident_id, target_kind, target_id, customer_id, opened_by, reason, sessions_ended, devices, epoch,
+         opened_at, closed_at) SELECT 'INC_' || n, 'device', 'd' || n, 'c' || n, 'staff:amina', 'lost', 0, 0, 2, TIME, TIME
+         FROM NUMBERS WHERE n % 10 = 0",
     "INSERT INTO revoked_tokens SELECT id(n), 1, TIME FROM NUMBERS",
 ];
 
@@ -65,6 +99,7 @@ async fn fill_postgres(conn: &mut PgConnection) {
         .replace("NUMBERS", &numbers)
         .replace("FLAG", "FALSE")
         .replace("TIME", "TIMESTAMPTZ '2025-01-01 00:00:00+00'")
+        .replace("eid(n)", "CAST('e' || LPAD(TO_HEX(n), 31, '0') AS UUID)")
         .replace("id(n)", "CAST(LPAD(TO_HEX(n), 32, '0') AS UUID)")
         .replace("id(-n)", "CAST('f' || LPAD(TO_HEX(n), 31, '0') AS UUID)");
     let sql = format!("SET session_replication_role = replica; SET synchronous_commit = off; {filled}; ANALYZE");
@@ -80,6 +115,7 @@ async fn fill_sqlite(conn: &mut SqliteConnection) {
         .replace("NUMBERS", numbers)
         .replace("FLAG", "0")
         .replace("TIME", "'2025-01-01T00:00:00+00:00'")
+        .replace("eid(n)", "UNHEX('e' || PRINTF('%031x', n))")
         .replace("id(n)", "UNHEX(PRINTF('%032x', n))")
         .replace("id(-n)", "UNHEX('f' || PRINTF('%031x', n))");
     let sql = format!(
@@ -109,13 +145,14 @@ async fn plan_of_sqlite(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
 }
 
 /// The first line that reads a whole table, or all epochs of a kind. `found` is no table: it is the list of at most a
-/// handful of customers that a sign-in names. There are few clients.
+/// handful of customers that a sign-in names; `counted` is what was counted up to a bound. There are few clients.
 fn reads_too_much(plan: &[String]) -> Option<&String> {
     plan.iter().find(|line| {
         let line = line.trim_start_matches([' ', '-', '>']);
         let table = line.split("Seq Scan on ").nth(1).map(|rest| rest.split(' ').next().unwrap_or(rest));
         let whole_of_postgres = table.is_some_and(|table| table != "clients");
-        let whole_of_sqlite = line.starts_with("SCAN ") && line != "SCAN found" && line != "SCAN CONSTANT ROW";
+        let whole_of_sqlite =
+            line.starts_with("SCAN ") && !["SCAN found", "SCAN counted", "SCAN CONSTANT ROW"].contains(&line);
         let whole_kind =
             line.contains("epochs") && line.contains("(kind=?)") || line.starts_with("Index Cond: (kind = ");
         whole_of_postgres || whole_of_sqlite || whole_kind
@@ -169,7 +206,7 @@ async fn every_hot_lookup_uses_an_index() {
             Place::Postgres(_) => {
                 let mut conn = connect_postgres(&place.url()).await;
                 fill_postgres(&mut conn).await;
-                for (name, sql, index) in LOOKUPS {
+                for (name, sql, index) in LOOKUPS.into_iter().chain(CONSOLE_LOOKUPS) {
                     plans.push((name, index, plan_of_postgres(&mut conn, sql).await));
                 }
                 let unindexed = plan_of_postgres(&mut conn, "SELECT * FROM customers WHERE name = $1").await;
@@ -181,7 +218,7 @@ async fn every_hot_lookup_uses_an_index() {
                 let options: SqliteConnectOptions = place.url().parse().expect("an address");
                 let mut conn = options.connect().await.expect("the file opens");
                 fill_sqlite(&mut conn).await;
-                for (name, sql, index) in LOOKUPS {
+                for (name, sql, index) in LOOKUPS.into_iter().chain(CONSOLE_LOOKUPS) {
                     plans.push((name, index, plan_of_sqlite(&mut conn, sql).await));
                 }
                 let unindexed = plan_of_sqlite(&mut conn, "SELECT * FROM customers WHERE name = $1").await;

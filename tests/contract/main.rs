@@ -23,5 +23,7 @@ mod revoked_tokens;
 mod samples;
 mod sessions;
 mod staff;
+mod staff_sessions;
 mod subjects;
+mod tallies;
 mod throttles;

@@ -1,12 +1,15 @@
 use rescind::model::epoch::{EpochKind, Epochs, Level};
 use rescind::model::session::{Record, Rotation, Session, Shape, SubjectKind};
+use rescind::store::devices::{self, DeviceNames};
 use rescind::store::sessions::{self, Count, Listed};
 use rescind::store::{Db, StoreError, clients, epochs, revoked_tokens};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::engines::on_both_engines;
-use super::samples::{BORN, HOUR, Household, at, client, client_id, household, in_one, scope, stored_session, uuid};
+use super::samples::{
+    BORN, HOUR, Household, at, client, client_id, device, household, in_one, scope, stored_session, uuid,
+};
 
 async fn find(db: &Db, id: Uuid) -> Option<Session> {
     sessions::find(&mut db.read().await.unwrap(), id).await.unwrap()
@@ -434,6 +437,66 @@ async fn the_last_request_moves_forward_never_back() {
             in_one(&db, async |c| sessions::touch(c, session.session_id, at(ms)).await).await.unwrap();
             assert_eq!(page(&db, (HOUR, Uuid::max()), 1).await[0].last_seen_at, at(expected));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn live_sessions_of_one_device_are_paged_and_those_of_a_person_counted_up_to_a_bound() {
+    on_both_engines(async |db| {
+        let home = household(&db, "john", "app").await;
+        let tablet = device("john");
+        in_one(&db, async |c| devices::insert(c, &tablet, &DeviceNames::default()).await).await.unwrap();
+        let mut all = Vec::new();
+        for ms in [-877, 4] {
+            for _ in 0..3 {
+                let session = Session { created_at: at(ms), ..home.session() };
+                stored_session(&db, &session).await;
+                all.push((session.created_at, session.session_id));
+            }
+        }
+        all.sort_unstable();
+        all.reverse();
+        let ended = home.session();
+        let expired = Session { expires_at: at(10), ..home.session() };
+        let elsewhere = Session { device_id: Some(tablet.device_id), ..home.session() };
+        for one in [&ended, &expired, &elsewhere] {
+            stored_session(&db, one).await;
+        }
+        in_one(&db, async |c| sessions::end(c, ended.session_id, "why", at(1)).await).await.unwrap();
+
+        let mut conn = db.read().await.unwrap();
+        let (mut seen, mut before) = (Vec::new(), (at(HOUR), Uuid::max()));
+        loop {
+            let page = sessions::list_live_on_device(&mut conn, home.device_id, before, at(10), 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = (last.session.created_at, last.session.session_id);
+            seen.extend(page.iter().map(|one| (one.session.created_at, one.session.session_id)));
+        }
+        assert_eq!(seen, all);
+        assert_eq!(sessions::count_live(&mut conn, "john", at(10), 99).await.unwrap(), 7);
+        assert_eq!(sessions::count_live(&mut conn, "john", at(10), 3).await.unwrap(), 3);
+        assert_eq!(sessions::count_live(&mut conn, "jane", at(10), 3).await.unwrap(), 0);
+        drop(conn);
+        in_one(&db, async |c| epochs::lock(c, "john").await).await.unwrap();
+        assert_eq!(sessions::count_live(&mut db.read().await.unwrap(), "john", at(10), 99).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn living_sessions_are_counted_no_further_than_asked() {
+    on_both_engines(async |db| {
+        let home = household(&db, "john", "app").await;
+        let expired = Session { expires_at: at(HOUR), ..home.session() };
+        let older = Session { epochs: Epochs { global: 0, ..BORN }, ..home.session() };
+        let ended = home.session();
+        for one in [&home.session(), &home.session(), &home.session(), &expired, &older, &ended] {
+            stored_session(&db, one).await;
+        }
+        in_one(&db, async |c| sessions::end(c, ended.session_id, "signed_out", at(1)).await).await.unwrap();
+        let count = async |most| sessions::count_living(&mut db.read().await.unwrap(), at(HOUR), most).await.unwrap();
+        assert_eq!((count(99).await, count(2).await), (3, 2));
     })
     .await;
 }

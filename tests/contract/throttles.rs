@@ -5,7 +5,7 @@ use rescind::store::{Db, customers};
 use tokio::task::JoinSet;
 
 use super::engines::on_both_engines;
-use super::samples::{at, customer, customer_id, in_one};
+use super::samples::{at, customer, in_one};
 
 const KEY: [u8; 32] = [7; 32];
 const OTHER: [u8; 32] = [0; 32];
@@ -55,17 +55,16 @@ async fn a_block_is_told_to_the_next_try_and_a_reset_forgets_it() {
 }
 
 #[tokio::test]
-async fn all_counters_of_a_customer_are_forgotten_and_no_others() {
+async fn all_counters_of_a_subject_are_forgotten_and_no_others() {
     on_both_engines(async |db| {
-        let (john, jane) = (customer_id("john"), customer_id("jane"));
         for id in ["john", "jane"] {
             in_one(&db, async |c| customers::insert(c, &customer(id), None).await).await.unwrap();
         }
-        for (key, whose) in [([1; 32], &john), ([2; 32], &john), ([3; 32], &jane)] {
+        for (key, whose) in [([1; 32], "john"), ([2; 32], "john"), ([3; 32], "jane")] {
             in_one(&db, async |c| throttles::count(c, &key, Some(whose), at(0)).await).await.unwrap();
         }
         count(&db, &KEY).await;
-        assert_eq!(in_one(&db, async |c| throttles::reset_customer(c, &john).await).await.unwrap(), 2);
+        assert_eq!(in_one(&db, async |c| throttles::reset_subject(c, "john").await).await.unwrap(), 2);
         assert_eq!(count(&db, &[1; 32]).await.failures, 1);
         assert_eq!(count(&db, &[3; 32]).await.failures, 2);
         assert_eq!(count(&db, &KEY).await.failures, 2);
@@ -76,8 +75,7 @@ async fn all_counters_of_a_customer_are_forgotten_and_no_others() {
 #[tokio::test]
 async fn counters_of_unknown_names_are_dropped_once_idle_and_never_more_than_asked() {
     on_both_engines(async |db| {
-        let john = customer_id("john");
-        for (key, owner, ms) in [(1, None, 1), (2, None, 2), (3, None, 50), (4, Some(&john), 1)] {
+        for (key, owner, ms) in [(1, None, 1), (2, None, 2), (3, None, 50), (4, Some("john"), 1)] {
             in_one(&db, async |c| throttles::count(c, &[key; 32], owner, at(ms)).await).await.unwrap();
         }
         let drop = async |before, most| {
@@ -85,7 +83,7 @@ async fn counters_of_unknown_names_are_dropped_once_idle_and_never_more_than_ask
         };
         assert_eq!(drop(10, 1).await, 1);
         assert_eq!(drop(10, 9).await, 1);
-        assert_eq!(drop(10, 9).await, 0, "neither recent nor a customer's");
+        assert_eq!(drop(10, 9).await, 0, "neither recent nor anybody's");
     })
     .await;
 }

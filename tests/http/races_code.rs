@@ -189,7 +189,7 @@ async fn lck_04_a_right_password_tried_while_locked_does_not_slow_down_the_sign_
 /// A code is redeemed while the lockdown comes; in odd rounds the unlock follows at once.
 async fn redeem_round(server: Arc<TestServer>, desks: Arc<Desks>, customer: String, number: usize) -> bool {
     let mut browser = server.db_signed_in(&customer).await;
-    let issued = browser.get(&authorize_path(MOBILE, &[])).await;
+    let issued = browser.authorize(&authorize_path(MOBILE, &[]), &customer).await;
     let code = issued.answer("code").expect("a code");
     let quick = number % 2 == 1;
     let redeem = async {

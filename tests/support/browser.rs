@@ -13,6 +13,7 @@ pub struct Browser {
     http: reqwest::Client,
     /// Cookies by name.
     pub cookies: BTreeMap<String, String>,
+    headers: Vec<(String, String)>,
 }
 
 /// An answer, read whole.
@@ -76,7 +77,13 @@ impl Browser {
     /// The same, for a server at an address.
     pub fn at(base: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("client");
-        Self { base: base.to_owned(), http, cookies: BTreeMap::new() }
+        Self { base: base.to_owned(), http, cookies: BTreeMap::new(), headers: Vec::new() }
+    }
+
+    /// The same browser, sending these headers with every request from now on.
+    pub fn with(self, headers: &[(&str, &str)]) -> Self {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { headers, ..self }
     }
 
     /// Opens a path.
@@ -97,8 +104,13 @@ impl Browser {
         headers: &[(&str, &str)],
         form: Option<&[(&str, &str)]>,
     ) -> Seen {
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.base)).header("User-Agent", "TestBrowser/1.0");
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if !self.headers.iter().any(|(name, _)| name == "User-Agent") {
+            request = request.header("User-Agent", "TestBrowser/1.0");
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
         if !self.cookies.is_empty() {
             let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header("Cookie", line.join("; "));

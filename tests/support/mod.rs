@@ -4,9 +4,11 @@
 
 pub mod browser;
 pub mod call;
+pub mod console;
 pub mod database;
 pub mod direct;
 pub mod flow;
+pub mod mmdb;
 pub mod past_http;
 pub mod process;
 pub mod program;
@@ -41,6 +43,9 @@ pub const PASSWORD: &str = "meadow-lantern-48-quarry-violin";
 /// The resource of `accounts-api`.
 pub const ACCOUNTS: &str = "https://api.naybitono.example/accounts";
 
+/// Rocket's own setting for where a server listens.
+const BIND: &str = "address";
+
 /// A running server.
 pub struct TestServer {
     /// The app behind it: for `db_` helpers and the clock.
@@ -68,6 +73,12 @@ impl TestServer {
         Self::start_on(database, changed, true).await
     }
 
+    /// A server bound to an address: it is reached by loopback all the same.
+    pub async fn start_bound(address: &'static str) -> Self {
+        let database = database::TestDatabase::create().await;
+        Self::start_rigged(database, &[(BIND, address)], true, Vec::new()).await
+    }
+
     /// A server on a database that exists already. `seeded`: enter the usual bank.
     pub async fn start_on(database: database::TestDatabase, changed: &[(&'static str, &str)], seeded: bool) -> Self {
         Self::start_rigged(database, changed, seeded, Vec::new()).await
@@ -92,9 +103,13 @@ impl TestServer {
             ("limit_scale", "1000".to_owned()),
             ("hash_threads", "2".to_owned()),
         ]);
-        fixed.extend(changed.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        fixed
+            .extend(changed.iter().filter(|(name, _)| *name != BIND).map(|(name, value)| (*name, (*value).to_owned())));
         let mut settings = Settings::from_pairs(Vec::new(), &fixed).expect("settings");
         settings.rocket = settings.rocket.merge(("port", 0)).merge(("shutdown.ctrlc", false)).merge(("workers", 2));
+        if let Some((_, address)) = changed.iter().find(|(name, _)| *name == BIND) {
+            settings.rocket = settings.rocket.merge((BIND, *address));
+        }
         let keys = settings.keys().expect("keys");
         let db = rescind::store::Db::open(settings.database_url.expose()).await.expect("database");
         rescind::store::migrations::run(&db).await.expect("migrations");
@@ -183,6 +198,7 @@ pub fn new_client(id: &str, kind: ClientType, scope: &str) -> NewClient {
         resources: Vec::new(),
         origins: Vec::new(),
         first_party: false,
+        color: None,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::device::{DeviceDetails, detail};
 use crate::web::arrival::Arrival;
+use crate::web::guard::client_hints;
 
 /// Address, program and id of a request.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ impl<'r> FromRequest<'r> for RequestInfo {
         let browser = DeviceDetails {
             user_agent: header("User-Agent"),
             language: header("Accept-Language").map(|text| text.split(',').next().unwrap_or_default().to_owned()),
-            ..DeviceDetails::default()
+            ..client_hints::told(request)
         };
         Outcome::Success(Self { actor, browser, is_head: arrival.method == rocket::http::Method::Head })
     }

@@ -2,8 +2,12 @@
 
 pub mod bearer;
 pub mod body;
+pub mod client_hints;
 pub mod cookies;
 pub mod credentials;
 pub mod info;
 pub mod pairs;
+pub mod query;
+pub mod refusal;
 pub mod same_origin;
+pub mod staff;

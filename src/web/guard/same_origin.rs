@@ -5,6 +5,7 @@ use rocket::Request;
 use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
+use super::refusal::Why;
 use crate::app::App;
 
 /// The request comes from our own page.
@@ -16,11 +17,17 @@ impl<'r> FromRequest<'r> for SameOrigin {
     type Error = &'static str;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        if is_own(request) { Outcome::Success(Self) } else { Outcome::Error((Status::Forbidden, "foreign origin")) }
+        if is_own(request) {
+            return Outcome::Success(Self);
+        }
+        Why::note(request, "foreign origin");
+        Outcome::Error((Status::Forbidden, "foreign origin"))
     }
 }
 
-fn is_own(request: &Request<'_>) -> bool {
+/// Whether it does.
+#[must_use]
+pub fn is_own(request: &Request<'_>) -> bool {
     let header = |name| request.headers().get_one(name);
     let fetch_site = header("Sec-Fetch-Site").map(|site| site == "same-origin");
     let origin = header("Origin").map(|origin| is_our_origin(request, origin));
@@ -30,12 +37,16 @@ fn is_own(request: &Request<'_>) -> bool {
     }
 }
 
-/// The issuer's origin, or, under an http issuer on loopback, the same port under another loopback name we serve.
+/// The issuer's origin or the console's, or, under an http issuer on loopback, the same port under another loopback name we
+/// serve. Which host a browser asks is not for another site to choose.
 fn is_our_origin(request: &Request<'_>, origin: &str) -> bool {
     let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else { return false };
     if origin == app.settings.issuer {
         return true;
     }
-    let host = request.host().map(|host| format!("http://{host}"));
-    !app.settings.is_https() && host.as_deref() == Some(origin)
+    let Some(host) = request.host() else { return false };
+    if app.settings.is_https() {
+        return app.settings.is_console_host(host.domain().as_str()) && origin == format!("https://{host}");
+    }
+    origin == format!("http://{host}")
 }

@@ -44,7 +44,7 @@ pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Ori
         .map_err(|wait| PageError::too_many(&wait))?;
     let query = uri.query().map_or("", |query| query.as_str());
     let pairs = Pairs::parse(query).map_err(|_| PageError::malformed())?;
-    let signed_in = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await?;
+    let signed_in = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await?;
     let step = begin(app, &info.actor, asked(&pairs, &info), signed_in.as_ref()).await?;
     let (login, page) = match step {
         Step::Refuse(why) => return Err(PageError::bad_request(why)),
@@ -91,6 +91,7 @@ fn asked(pairs: &Pairs, info: &RequestInfo) -> Asked {
             timezone: told("timezone"),
             language: told("language"),
             user_agent: info.browser.user_agent.clone(),
+            platform: None,
         },
     }
 }

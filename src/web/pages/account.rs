@@ -11,7 +11,8 @@ use crate::web::guard::body::Form;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::same_origin::SameOrigin;
-use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, notice};
+use crate::web::moment::{Moment, Moments};
+use crate::web::page::{Frame, Page, PageError, check_csrf, csrf};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -19,7 +20,14 @@ struct AccountPage {
     frame: Frame,
     name: String,
     customer_id: String,
+    since: Moment,
     csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOutPage {
+    frame: Frame,
 }
 
 /// The account page, or the sign-in page.
@@ -39,8 +47,8 @@ pub struct SignedOut {
 }
 
 #[get("/account")]
-pub async fn show(app: &Shared, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
-    let Some(record) = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await? else {
+pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
+    let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await? else {
         return Ok(Answer::Redirect(Box::new(Redirect::to("/login"))));
     };
     let session = record.session;
@@ -48,6 +56,7 @@ pub async fn show(app: &Shared, jar: &CookieJar<'_>) -> Result<Answer, PageError
         frame: Frame::new(app),
         name: pages::customer_name(app, &session).await?,
         customer_id: session.customer_id.to_string(),
+        since: Moments::new(app).show(session.auth_at),
         csrf: csrf(app, &session.browser_session_id),
     };
     Ok(Answer::Page(Box::new(Page::render(&page.frame, &page)?)))
@@ -61,7 +70,7 @@ pub async fn sign_out(
     jar: &CookieJar<'_>,
     form: Form,
 ) -> Result<SignedOut, PageError> {
-    if let Some(record) = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await? {
+    if let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await? {
         check_csrf(app, &record.session.browser_session_id, form.0.get("csrf_token"))?;
         pages::sign_out(app, &info.actor, &record.session).await?;
     }
@@ -72,5 +81,6 @@ pub async fn sign_out(
 
 #[get("/signed-out")]
 pub fn signed_out(app: &Shared) -> Result<Page, PageError> {
-    notice(app, "You are signed out", "You can close this window.", Some(("/login", "Sign in again")))
+    let page = SignedOutPage { frame: Frame::new(app) };
+    Page::render(&page.frame, &page)
 }

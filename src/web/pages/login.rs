@@ -15,14 +15,13 @@ use crate::service::login::{LoginOutcome, SignIn, Welcome, sign_in};
 use crate::service::pages;
 use crate::web::envelope::Empty;
 use crate::web::guard::body::Form;
+use crate::web::guard::client_hints;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
 use crate::web::guard::same_origin::SameOrigin;
-use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, leads_to, notice, waiting};
+use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, leads_to, waiting};
 
-/// What a locked customer reads, word for word.
-const RESTRICTED: &str = "Your account is temporarily restricted. Please contact customer service.";
 /// What everybody else reads after a wrong try.
 const WRONG: &str = "That did not match. Please check what you typed and try again.";
 
@@ -34,6 +33,13 @@ struct LoginPage {
     problem: Option<String>,
     username: String,
     csrf: String,
+}
+
+/// What a locked customer reads.
+#[derive(Template)]
+#[template(path = "restricted.html")]
+struct RestrictedPage {
+    frame: Frame,
 }
 
 /// The sign-in page, or where it leads.
@@ -72,14 +78,15 @@ async fn begin(app: &Shared, info: &RequestInfo, jar: &CookieJar<'_>) -> Result<
 }
 
 async fn page(app: &Shared, login: &Login, username: String, problem: Option<String>) -> Result<Page, PageError> {
+    let client = pages::asking_client(app, login).await?;
     let page = LoginPage {
-        frame: Frame::new(app),
-        client: pages::asking_client(app, login).await?,
+        frame: Frame::new(app).accented(client.as_ref().and_then(|client| client.color)),
+        client: client.map(|client| client.name),
         problem,
         username,
         csrf: csrf(app, &login.login_id),
     };
-    Ok(Page::render(&page.frame, &page)?.leading_to(leads_to(login)))
+    Ok(Page::render(&page.frame, &page)?.leading_to(leads_to(login)).asking_for(client_hints::ASKED))
 }
 
 #[post("/login", data = "<form>")]
@@ -93,7 +100,7 @@ pub async fn submit(
     let login = pages::login_in_progress(app, cookies::get(jar, cookies::LOGIN)).await?.ok_or_else(PageError::stale)?;
     check_csrf(app, &login.login_id, form.0.get("csrf_token"))?;
     let typed: String = form.0.get("username").unwrap_or_default().chars().take(254).collect();
-    let earlier = pages::signed_in(app, cookies::get(jar, cookies::SESSION)).await?;
+    let earlier = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await?;
     let tried = SignIn {
         login: login.clone(),
         username: typed.clone(),
@@ -106,8 +113,9 @@ pub async fn submit(
         LoginOutcome::Welcome(welcome) => go_on(app, &info, jar, &welcome).await,
         LoginOutcome::Refused => refused(app, &login, typed).await,
         LoginOutcome::Restricted => {
-            let page = notice(app, "You cannot sign in now", RESTRICTED, None)?;
-            Ok(Answer::Page(Box::new(page.with_status(Status::Forbidden))))
+            let page = RestrictedPage { frame: Frame::new(app) };
+            let page = Page::render(&page.frame, &page)?.with_status(Status::Forbidden);
+            Ok(Answer::Page(Box::new(page)))
         }
         LoginOutcome::Wait(wait) => {
             let page = page(app, &login, typed, Some(waiting(wait.seconds()))).await?;

@@ -25,6 +25,8 @@ pub fn routes() -> Vec<Route> {
         account::signed_out,
         assets::style,
         assets::icon,
+        assets::forget,
+        assets::console,
     ]
 }
 

@@ -26,12 +26,22 @@ impl Network {
         Some(Self { address: as_v6(address), bits })
     }
 
-    pub(super) fn has(self, peer: IpAddr) -> bool {
+    /// Whether an address is in it.
+    #[must_use]
+    pub fn has(self, peer: IpAddr) -> bool {
         let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
         self.address & mask == as_v6(peer) & mask
     }
 
-    pub(super) fn text(self) -> String {
+    /// How much of an address it says, of 128 bits: the more, the smaller the network.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.bits
+    }
+
+    /// As it is written in settings.
+    #[must_use]
+    pub fn text(self) -> String {
         let address = std::net::Ipv6Addr::from(self.address).to_canonical();
         let bits = if address.is_ipv4() { self.bits - 96 } else { self.bits };
         format!("{address}/{bits}")

@@ -1,0 +1,281 @@
+//! The lines of a customer's page: devices, sessions, events, changes and incidents, in words.
+
+use std::collections::BTreeMap;
+
+use super::events;
+use super::incidents::{person, what};
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::model::audit::Row;
+use crate::model::customer::ContactChange;
+use crate::model::device::Device;
+use crate::model::incident::Incident;
+use crate::policy::{device_name, mask};
+use crate::service::caller::{COUNTED, Caller, OnDevice, recent};
+use crate::service::sessions::SessionView;
+use crate::web::moment::{Moment, Moments};
+
+/// A device in the table.
+pub struct DeviceLine {
+    /// Its id.
+    pub id: String,
+    /// Kind of icon.
+    pub icon: &'static str,
+    /// What it is called.
+    pub name: String,
+    /// The app on it.
+    pub app: Option<String>,
+    /// Last seen.
+    pub seen: Moment,
+    /// Where.
+    pub place: Option<String>,
+    /// When it was revoked, if it is.
+    pub revoked: Option<Moment>,
+    /// Whether it was used since the time asked about.
+    pub is_active_since: bool,
+    /// Live sessions on it.
+    pub sessions: Vec<SessionLine>,
+    /// Where the others are.
+    pub more: Option<String>,
+    /// Sign-ins on our own pages there: since when, last seen.
+    pub browsers: Vec<(Moment, Moment)>,
+}
+
+impl DeviceLine {
+    /// What lives on it, in a word or two. Sessions are those of apps, as the page's figures and the receipt count them.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (shown, over) = (self.sessions.len(), if self.more.is_some() { "more than " } else { "" });
+        let sessions = (shown > 0).then(|| format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" }));
+        let pages = (!self.browsers.is_empty()).then(|| "signed in on our own pages".to_owned());
+        let told: Vec<String> = sessions.into_iter().chain(pages).collect();
+        told.join(", ")
+    }
+}
+
+/// A session under a device.
+pub struct SessionLine {
+    /// Its id.
+    pub id: String,
+    /// The end of its id, to tell it from others.
+    pub short: String,
+    /// The app.
+    pub client: String,
+    /// Since when.
+    pub since: Moment,
+    /// Last seen.
+    pub seen: Moment,
+}
+
+/// Something that happened.
+pub struct EventLine {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub words: String,
+    /// Where.
+    pub place: Option<String>,
+    /// Whether it should be looked at.
+    pub is_alarm: bool,
+}
+
+/// A changed contact detail.
+pub struct Change {
+    /// When.
+    pub at: Moment,
+    /// Which.
+    pub field: &'static str,
+    /// Before, masked.
+    pub before: Option<String>,
+    /// After, masked.
+    pub after: Option<String>,
+    /// By whom.
+    pub by: String,
+}
+
+/// An incident.
+pub struct IncidentLine {
+    /// Its number.
+    pub id: String,
+    /// When.
+    pub at: Moment,
+    /// What was done, to what.
+    pub what: &'static str,
+    /// Why.
+    pub why: String,
+    /// By whom.
+    pub by: String,
+    /// Kind of chip, and words.
+    pub state: (&'static str, &'static str),
+}
+
+/// What the person on the phone must be told of, or asked about.
+pub enum Warning {
+    /// A token was used by two.
+    Theft(Moment, String),
+    /// Contact details were changed lately.
+    Contact(Moment, &'static str),
+}
+
+/// A number that was counted up to a bound.
+#[must_use]
+pub fn counted(count: i64, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count if count > COUNTED => format!("more than 1,000 {many}"),
+        count => format!("{count} {many}"),
+    }
+}
+
+/// A device's name and place, as the console shows them.
+#[must_use]
+pub fn device_line(app: &App, moments: &Moments, line: &OnDevice, since: Option<Timestamp>) -> DeviceLine {
+    let device = &line.device;
+    DeviceLine {
+        id: device.device_id.to_string(),
+        icon: device_name::kind(device).as_str(),
+        name: device_name::name(device),
+        app: line.app.clone(),
+        seen: moments.show(device.last_seen_at),
+        place: app.places.of(device.address.as_deref()),
+        revoked: device.revoked_at.map(|at| moments.show(at)),
+        is_active_since: since.is_some_and(|since| device.last_seen_at >= since),
+        sessions: line.sessions.iter().map(|session| session_line(moments, session)).collect(),
+        more: line.next.map(|next| format!("/console/devices/{}?after={}", device.device_id, next.text())),
+        browsers: line.browsers.iter().map(|b| (moments.show(b.auth_at), moments.show(b.last_seen_at))).collect(),
+    }
+}
+
+fn session_line(moments: &Moments, session: &SessionView) -> SessionLine {
+    let id = session.session_id.to_string();
+    SessionLine {
+        short: id.chars().skip(id.len().saturating_sub(6)).collect(),
+        id,
+        client: session.client_name.clone(),
+        since: moments.show(session.created_at),
+        seen: moments.show(session.last_seen_at),
+    }
+}
+
+/// What the lines of one page share: times, places and the names of devices.
+pub struct Names<'a> {
+    app: &'a App,
+    moments: &'a Moments,
+    devices: BTreeMap<String, String>,
+}
+
+impl<'a> Names<'a> {
+    /// Of a customer's page.
+    #[must_use]
+    pub fn new(app: &'a App, moments: &'a Moments, caller: &Caller) -> Self {
+        let named = |device: &Device| (device.device_id.to_string(), device_name::name(device));
+        Self { app, moments, devices: caller.devices.iter().map(|line| named(&line.device)).collect() }
+    }
+
+    /// Of a page that names no devices.
+    #[must_use]
+    pub fn of_nobody(app: &'a App, moments: &'a Moments) -> Self {
+        Self { app, moments, devices: BTreeMap::new() }
+    }
+
+    /// A device.
+    #[must_use]
+    pub fn device(&self, line: &OnDevice, since: Option<Timestamp>) -> DeviceLine {
+        device_line(self.app, self.moments, line, since)
+    }
+
+    /// An event.
+    #[must_use]
+    pub fn event(&self, row: &Row) -> EventLine {
+        // The address of staff and machines is where they are, not the customer.
+        let is_customers = matches!(row.actor_kind.as_str(), "customer" | "anonymous");
+        EventLine {
+            at: self.moments.show(row.at),
+            words: events::words(row, &self.devices),
+            place: self.app.places.of(row.address.as_deref().filter(|_| is_customers)),
+            is_alarm: row.outcome == "alarm",
+        }
+    }
+
+    /// A look of a colleague.
+    #[must_use]
+    pub fn look(&self, row: &Row) -> (Moment, String) {
+        (self.moments.show(row.at), events::who(&row.actor_kind, &row.actor_id))
+    }
+
+    /// A changed contact detail.
+    #[must_use]
+    pub fn change(&self, change: &ContactChange) -> Change {
+        let masked = |value: &Option<String>| value.as_deref().map(|value| mask::contact(&change.field, value));
+        Change {
+            at: self.moments.show(change.changed_at),
+            field: field(change),
+            before: masked(&change.old_value),
+            after: masked(&change.new_value),
+            by: person(&change.changed_by),
+        }
+    }
+
+    /// An incident.
+    #[must_use]
+    pub fn incident(&self, incident: &Incident) -> IncidentLine {
+        IncidentLine {
+            id: incident.incident_id.to_string(),
+            at: self.moments.show(incident.opened_at),
+            what: what(&incident.target_kind),
+            why: incident.reason.clone(),
+            by: person(&incident.opened_by),
+            state: incident_state(incident),
+        }
+    }
+
+    /// What must not be overlooked.
+    #[must_use]
+    pub fn warnings(&self, caller: &Caller, now: Timestamp) -> Vec<Warning> {
+        let theft = |row: &Row| Warning::Theft(self.moments.show(row.at), events::words(row, &self.devices));
+        let mut all: Vec<Warning> = caller.alarm.iter().map(theft).collect();
+        all.extend(contact_warnings(&caller.changes, caller, now, self.moments));
+        all
+    }
+}
+
+fn contact_warnings(changes: &[ContactChange], caller: &Caller, now: Timestamp, moments: &Moments) -> Vec<Warning> {
+    let mut warned = Vec::new();
+    for change in recent(changes, &caller.person.customer, now) {
+        let is_new = !warned.iter().any(|(known, _)| *known == field(change));
+        if is_new && change.field != "name" {
+            warned.push((field(change), moments.show(change.changed_at)));
+        }
+    }
+    warned.into_iter().map(|(field, at)| Warning::Contact(at, field)).collect()
+}
+
+fn field(change: &ContactChange) -> &'static str {
+    match change.field.as_str() {
+        "phone" => "Phone number",
+        "email" => "E-mail address",
+        "name" => "Name",
+        _ => "Contact detail",
+    }
+}
+
+fn incident_state(incident: &Incident) -> (&'static str, &'static str) {
+    match (incident.target_kind.as_str(), incident.closed_at) {
+        ("customer", None) => ("alarm", "Locked"),
+        ("customer", Some(_)) => ("quiet", "Lifted"),
+        (_, _) => ("quiet", "Done"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_say_when_counting_stopped() {
+        assert_eq!(counted(0, "device", "devices"), "0 devices");
+        assert_eq!(counted(1, "device", "devices"), "1 device");
+        assert_eq!(counted(COUNTED, "device", "devices"), "1000 devices");
+        assert_eq!(counted(COUNTED + 1, "device", "devices"), "more than 1,000 devices");
+    }
+}

@@ -1,0 +1,111 @@
+//! Lifting a lockdown: another role than locking needs, a reason, and a look at what changed since.
+
+use askama::Template;
+use rocket::http::Status;
+use rocket::response::Redirect;
+use rocket::{get, post};
+
+use super::super::Shared;
+use super::error::ConsoleError;
+use super::frame::StaffFrame;
+use super::lines::{Change, Names};
+use super::lockdown::{Pressed, key_reused};
+use super::person::Head;
+use super::question::{Form, Kind};
+use crate::model::ids::CustomerId;
+use crate::policy::roles::Deed;
+use crate::service::caller;
+use crate::service::search::contact_changes;
+use crate::service::unlock::{self, Request, Unlocked};
+use crate::web::guard::staff::{Staff, StaffForm};
+use crate::web::moment::Moments;
+use crate::web::page::{Frame, Page};
+
+const UNLOCK: Kind = Kind {
+    reasons: &[
+        "Identity checked, customer has the phone back",
+        "Identity checked, customer has a new phone",
+        "Locked by mistake",
+        "Other",
+    ],
+    button: "Unlock",
+    busy: "Unlocking…",
+};
+
+#[derive(Template)]
+#[template(path = "console/unlock.html")]
+struct UnlockPage {
+    frame: Frame,
+    staff: StaffFrame,
+    head: Head,
+    changes: Vec<Change>,
+    form: Form,
+}
+
+#[get("/console/customers/<id>/unlock")]
+pub async fn ask(app: &Shared, staff: Staff, id: &str) -> Result<Page, ConsoleError> {
+    staff.may(Deed::Unlock)?;
+    let id = CustomerId::parse(id).map_err(|_| ConsoleError::not_found())?;
+    page(app, &staff, &id, form(&staff, &id)).await
+}
+
+#[post("/console/customers/<id>/unlock", data = "<sent>")]
+pub async fn lift(app: &Shared, staff: Staff, id: &str, sent: StaffForm) -> Result<Pressed, ConsoleError> {
+    let actor = staff.may(Deed::Unlock)?;
+    let id = CustomerId::parse(id).map_err(|_| ConsoleError::not_found())?;
+    let shown = form(&staff, &id).filled(&sent.0);
+    let why = match shown.why(&sent.0) {
+        Ok(why) => why,
+        Err(problem) => {
+            let page = page(app, &staff, &id, shown.refused(problem)).await?;
+            return Ok(Pressed::Page(Box::new(page.with_status(Status::UnprocessableEntity))));
+        }
+    };
+    let approved_by = Some(staff.username.clone());
+    let request = Request { customer: id, reason: why.reason, note: why.note, approved_by, key: why.key };
+    let done = unlock::unlock(app, actor, &request).await.map_err(|fault| unsure(&fault))?;
+    lifted(done)
+}
+
+fn lifted(done: Unlocked) -> Result<Pressed, ConsoleError> {
+    match done {
+        Unlocked::Done(incident) => {
+            Ok(Pressed::Receipt(Box::new(Redirect::to(format!("/console/incidents/{incident}")))))
+        }
+        Unlocked::NotFound => Err(ConsoleError::not_found()),
+        Unlocked::NotLocked => {
+            Err(ConsoleError::new(Status::Conflict, "Not locked", "This customer is not locked. Nothing was changed."))
+        }
+        Unlocked::KeyReused => Err(key_reused()),
+        // The role was enough a moment ago.
+        Unlocked::NotApproved => Err(ConsoleError::refused("role")),
+    }
+}
+
+/// 503: nobody can say whether it was lifted.
+fn unsure(fault: &crate::service::Fault) -> ConsoleError {
+    tracing::error!(error = %fault, "an unlock could not be stored");
+    let words = "It is not certain whether the lockdown was lifted. Open the customer again and see how things stand before you tell the caller.";
+    ConsoleError::new(Status::ServiceUnavailable, "NOT confirmed", words)
+}
+
+fn form(staff: &Staff, id: &CustomerId) -> Form {
+    Form::new(staff, UNLOCK, format!("/console/customers/{id}/unlock"))
+}
+
+async fn page(app: &Shared, staff: &Staff, id: &CustomerId, form: Form) -> Result<Page, ConsoleError> {
+    let about = caller::about_customer(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
+    let (moments, changes) = (Moments::new(app), contact_changes(app, id).await?);
+    let names = Names::of_nobody(app, &moments);
+    let page = UnlockPage {
+        frame: Frame::new(app),
+        staff: StaffFrame::new(staff, ""),
+        head: Head::new(&about.person, &moments),
+        changes: caller::recent(&changes, &about.person.customer, app.clock.now())
+            .into_iter()
+            .map(|change| names.change(change))
+            .collect(),
+        form,
+    };
+    Ok(Page::render(&page.frame, &page)?)
+}
