@@ -53,7 +53,8 @@ const CONSOLE_LOOKUPS: [(&str, &str, &str); 11] = [
 ];
 
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
-/// sessions, those of people and, now and then, a standing one of its own.
+/// sessions, those of people and, now and then, a standing one of its own. A thousand customers have all of the trail: for each
+/// sign-in many refreshes.
 const FILL: [&str; 17] = [
     "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, NULL, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
@@ -74,8 +75,8 @@ const FILL: [&str; 17] = [
     "INSERT INTO codes SELECT id(n), 'k1', 'u', 'h' || n, NULL, 'openid', '[]', 'c' || n, 'd' || n, 'x' || n, TIME, TIME, TIME, 0,
          NULL, 1, 1, 1, 1, 1 FROM NUMBERS",
     "INSERT INTO audit SELECT id(n), TIME, 'customer', 'c' || n, 'sign_in', 'done', 'customer', 'c' || n, 'c' || n, NULL,
-         NULL, NULL, 'r' FROM NUMBERS",
-    "INSERT INTO audit SELECT id(-n), TIME, 'client', 'k1', 'refresh', 'done', 'session', 's', 'c' || n, NULL,
+         NULL, NULL, 'r' FROM NUMBERS WHERE n <= 1000",
+    "INSERT INTO audit SELECT id(-n), TIME, 'client', 'k1', 'refresh', 'done', 'session', 's', 'c' || (n % 1000), NULL,
          NULL, NULL, 'r' FROM NUMBERS",
     "INSERT INTO audit SELECT eid(n), TIME, 'staff', 'amina', 'customer_read', 'done', 'customer', 'c' || n, 'c' || n, NULL,
          NULL, NULL, 'r' FROM NUMBERS WHERE n % 10 = 0",
