@@ -80,7 +80,10 @@ async fn the_auditor_reads_the_trail_newest_first_of_one_customer_or_one_action(
     let mut auditor = server.staff(Role::Auditor).await;
     let page = auditor.get("/console/audit").await;
     let rows = page.body.split_once("<tbody>").expect("a table").1;
-    assert!(rows.find("Reading of the audit trail") < rows.find("Lifting of a lockdown"), "that it is read stands first");
+    assert!(
+        rows.find("Reading of the audit trail") < rows.find("Lifting of a lockdown"),
+        "that it is read stands first"
+    );
     assert!(page.body.contains("<code class=\"fine\">lockdown</code>") && page.body.contains("program fraud-desk"));
 
     let page = auditor.get("/console/audit?action=lockdown").await;
