@@ -6,7 +6,7 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 48] = [
+const WRONG: [(&str, &str, &str); 53] = [
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),
