@@ -28,6 +28,7 @@ const LOCK: Kind = Kind {
     reasons: &["Phone stolen", "Phone lost", "Suspicious activity", "Caller asks for it", "Other"],
     button: "Lock all devices now",
     busy: "Locking…",
+    style: "danger",
 };
 /// One device.
 const DEVICE: Kind = Kind {
@@ -41,12 +42,14 @@ const DEVICE: Kind = Kind {
     ],
     button: "Revoke this device",
     busy: "Revoking…",
+    style: "danger",
 };
 /// One session.
 const SESSION: Kind = Kind {
     reasons: &["Suspicious activity", "Customer does not know it", "Caller asks for it", "Other"],
     button: "End this session",
     busy: "Ending…",
+    style: "danger",
 };
 
 /// The question, on a page of its own.

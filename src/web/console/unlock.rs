@@ -30,6 +30,7 @@ const UNLOCK: Kind = Kind {
     ],
     button: "Unlock",
     busy: "Unlocking…",
+    style: "primary",
 };
 
 #[derive(Template)]
