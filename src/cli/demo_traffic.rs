@@ -115,7 +115,7 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
         replaces: None,
         browser: DeviceDetails { user_agent: actor.agent.clone(), ..DeviceDetails::default() },
     };
-    let LoginOutcome::Welcome(welcome) = login::sign_in(app, &actor, form).await? else { return Ok(()) };
+    let LoginOutcome::Welcome(welcome) = Box::pin(login::sign_in(app, &actor, form)).await? else { return Ok(()) };
     let After::Redirect(to) = consent::after_sign_in(app, &actor, &welcome.login, &welcome.session).await? else {
         return Ok(());
     };
@@ -149,7 +149,7 @@ pub async fn run(app: Arc<App>, mut bank: Bank) {
 }
 
 async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Failure> {
-    let Some(tokens) = phone.tokens.take() else { return sign_in(app, phone).await };
+    let Some(tokens) = phone.tokens.take() else { return Box::pin(sign_in(app, phone)).await };
     let mut conn = app.db.read().await?;
     let (api, client) = (clients::find(&mut conn, "accounts-api").await?, clients::find_known(&mut conn, APP).await?);
     drop(conn);
