@@ -87,6 +87,7 @@ CREATE TABLE clients (
     resources     TEXT NOT NULL,
     origins       TEXT NOT NULL,
     first_party   BOOLEAN NOT NULL,
+    color         TEXT,
     created_at    TIMESTAMPTZ NOT NULL,
     disabled_at   TIMESTAMPTZ
 );
@@ -158,6 +159,7 @@ CREATE TABLE consents (
     customer_id  TEXT NOT NULL REFERENCES customers (customer_id),
     client_id    TEXT NOT NULL REFERENCES clients (client_id),
     scope        TEXT NOT NULL,
+    declined     TEXT NOT NULL,
     resources    TEXT NOT NULL,
     given_at     TIMESTAMPTZ NOT NULL,
     withdrawn_at TIMESTAMPTZ

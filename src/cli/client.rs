@@ -7,6 +7,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{Failure, input, lockdown, open};
 use crate::model::client::{AuthMethod, Client, ClientType, GrantType};
+use crate::model::color::Color;
 use crate::model::ids::ClientId;
 use crate::model::scope::Scope;
 use crate::policy::client_rules::{NewClient, check};
@@ -90,6 +91,9 @@ pub struct New {
     /// Ours: people are not asked for consent
     #[arg(long)]
     first_party: bool,
+    /// Its colour on the sign-in and consent pages, such as #0b5c57
+    #[arg(long)]
+    color: Option<Color>,
 }
 
 fn client_type(text: &str) -> Result<ClientType, String> {
@@ -141,6 +145,7 @@ async fn create(out: Output, new: New) -> Result<(), Failure> {
         resources: new.resource,
         origins: new.origin,
         first_party: new.first_party,
+        color: new.color,
     };
     let checked = check(wanted, app.clock.now()).map_err(Failure::new)?;
     let done = client::create(&app, &open::actor(), &checked).await?;

@@ -48,6 +48,7 @@ fn settings(options: &Options) -> Result<Settings, Failure> {
         ("issuer", format!("http://localhost:{}", options.port)),
         ("token_prefix", "nyb".to_owned()),
         ("name", "Naybitono Bank".to_owned()),
+        ("support_phone", "+254 20 555 0100".to_owned()),
         ("time_zone", "Africa/Nairobi".to_owned()),
         ("phone_country", "KE".to_owned()),
         ("keys_folder", options.data.join("keys").display().to_string()),

@@ -148,6 +148,7 @@ async fn clients(app: &App, actor: &Actor) -> Result<Vec<(String, Option<SecretT
             resources: Vec::new(),
             origins: Vec::new(),
             first_party: false,
+            color: None,
         })
     };
     let all = [
@@ -163,6 +164,7 @@ async fn clients(app: &App, actor: &Actor) -> Result<Vec<(String, Option<SecretT
                 "http://127.0.0.1/web/callback".to_owned(),
             ],
             resources: vec![api.to_owned()],
+            color: "#5b2a86".parse().ok(),
             ..plain("naybitono-web", "Naybitono Web", ClientType::Confidential, scope)?
         },
         NewClient {

@@ -25,7 +25,7 @@ use read::{Raw, env_name, environment, rocket_figment};
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 26] = [
+pub const SETTINGS: [(&str, &str, &str); 27] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
@@ -37,6 +37,7 @@ pub const SETTINGS: [(&str, &str, &str); 26] = [
     ("console_host", "", "host name that shows the console and nothing else; the pages' if unset"),
     ("trusted_proxies", "", "addresses or networks whose X-Forwarded-For and -Proto count, by commas"),
     ("name", "Rescind", "the name of the bank on the pages"),
+    ("support_phone", "", "number people call for help, shown on the pages, such as +254 20 555 0100"),
     ("time_zone", "UTC", "time zone of the pages, such as Africa/Nairobi"),
     ("phone_country", "", "country of telephone numbers without +, such as KE"),
     ("breached_passwords", "", "file of SHA-1 sums of breached passwords, sorted, one a line"),
@@ -103,6 +104,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// The bank's name.
     pub name: String,
+    /// The number people call for help.
+    pub support_phone: Option<String>,
     /// Zone of times on pages.
     pub time_zone: Tz,
     /// Country of telephone numbers without `+`.
@@ -191,6 +194,7 @@ impl Settings {
             self.console_host.clone().unwrap_or_default(),
             proxies.collect::<Vec<_>>().join(","),
             self.name.clone(),
+            self.support_phone.clone().unwrap_or_default(),
             self.time_zone.to_string(),
             self.phone_country.clone().unwrap_or_default(),
             self.breached_passwords.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),

@@ -102,6 +102,10 @@ impl Raw {
         if phone_country.as_ref().is_some_and(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
             return Err(wrong("phone_country", "must be two capital letters, such as KE"));
         }
+        let support_phone = self.optional("support_phone");
+        if support_phone.as_ref().is_some_and(|text| !is_callable(text)) {
+            return Err(wrong("support_phone", "must be a telephone number of at most 30 digits, spaces and +()-."));
+        }
         let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
         let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
         let secrets: BTreeMap<_, _> = secrets.collect();
@@ -122,6 +126,7 @@ impl Raw {
                 .parse()
                 .map_err(|_| wrong("time_zone", "must be a zone such as Africa/Nairobi"))?,
             phone_country,
+            support_phone,
             breached_passwords: self.optional("breached_passwords").map(PathBuf::from),
             lifetimes: self.lifetimes()?,
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
@@ -293,6 +298,12 @@ fn hosts(given: &[String], issuer: &str) -> Vec<String> {
     let mut all: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
     all.extend(own.filter(|host| !all.contains(host)));
     all
+}
+
+/// Whether a text is a telephone number as people write one. Short numbers of hotlines count.
+fn is_callable(text: &str) -> bool {
+    let written = text.chars().all(|c| c.is_ascii_digit() || " +()-.".contains(c));
+    written && text.len() <= 30 && text.bytes().filter(u8::is_ascii_digit).count() >= 3
 }
 
 fn half_the_cores() -> usize {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::color::Color;
 use super::ids::ClientId;
 use super::scope::Scope;
 use crate::clock::Timestamp;
@@ -123,6 +124,8 @@ pub struct Client {
     pub origins: Vec<String>,
     /// Ours: no consent page.
     pub first_party: bool,
+    /// Its colour on the sign-in and consent pages.
+    pub color: Option<Color>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was disabled, if it is.

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod audit;
 pub mod client;
 pub mod code;
+pub mod color;
 pub mod customer;
 pub mod device;
 pub mod epoch;

@@ -64,7 +64,25 @@ impl Scope {
     /// The words of this set that are also in `other`, in this set's order.
     #[must_use]
     pub fn common(&self, other: &Self) -> Self {
-        Self(self.0.iter().filter(|w| other.has(w)).cloned().collect())
+        self.only(|word| other.has(word))
+    }
+
+    /// The words that pass a test, in order.
+    #[must_use]
+    pub fn only(&self, passes: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|w| passes(w)).cloned().collect())
+    }
+
+    /// The words of both sets, as many as one may hold: those of this set first.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        for word in other.words().filter(|word| !self.has(word)) {
+            if all.to_string().len() + 1 + word.len() <= LONGEST {
+                all.0.push(word.to_owned());
+            }
+        }
+        all
     }
 
     /// Whether the set has no words.
@@ -130,6 +148,17 @@ mod tests {
             assert_eq!(Scope::parse(bad), Err(NotAScope), "{bad:?}");
         }
         assert_eq!(Scope::parse(&"a ".repeat(501)), Err(NotAScope));
+    }
+
+    #[test]
+    fn a_union_is_a_scope_again_however_much_comes_together() {
+        let set = |text: &str| Scope::parse(text).unwrap();
+        assert_eq!(set("a b").and(&set("b c")).to_string(), "a b c");
+        assert_eq!((set("").and(&set("a")), set("a").and(&set(""))), (set("a"), set("a")));
+        let long = |letter: &str| set(&format!("{} z{letter}", letter.repeat(900)));
+        let both = long("a").and(&long("b"));
+        assert_eq!(both.words().map(str::len).collect::<Vec<_>>(), [900, 2, 2], "what does not fit is left out");
+        assert_eq!(Scope::parse(&both.to_string()), Ok(both));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::redirect::{self, RedirectRefusal};
 use super::resource;
 use crate::clock::Timestamp;
 use crate::model::client::{AuthMethod, Client, ClientType, GrantType};
+use crate::model::color::Color;
 use crate::model::ids::ClientId;
 use crate::model::scope::Scope;
 
@@ -33,6 +34,8 @@ pub struct NewClient {
     pub origins: Vec<String>,
     /// Ours: no consent page.
     pub first_party: bool,
+    /// Its colour on the sign-in and consent pages.
+    pub color: Option<Color>,
 }
 
 /// Why a client is not registered.
@@ -100,6 +103,7 @@ pub fn check(new: NewClient, now: Timestamp) -> Result<Client, ClientRefusal> {
         resources: without_repeats(new.resources),
         origins: without_repeats(new.origins),
         first_party: new.first_party,
+        color: new.color,
         created_at: now,
         disabled_at: None,
     };
@@ -219,6 +223,7 @@ mod tests {
             resources: vec![],
             origins: vec![],
             first_party: false,
+            color: None,
         }
     }
 

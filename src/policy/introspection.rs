@@ -71,6 +71,7 @@ mod tests {
             resources: list(resources),
             origins: vec![],
             first_party: false,
+            color: None,
             created_at: now(),
             disabled_at: None,
         }

@@ -146,10 +146,32 @@ pub fn form_action(redirect_uri: &str) -> String {
     }
 }
 
+/// Whether only the address's owner gets what is sent there: an `https` address has one. A program's own scheme and a
+/// loopback port belong to whichever program on the device takes them (RFC 8252 §8.6).
+#[must_use]
+pub fn proves_its_owner(redirect_uri: &str) -> bool {
+    uri::split(redirect_uri).is_some_and(|parts| parts.scheme == "https")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn ui_08_only_an_https_address_has_an_owner() {
+        for (uri, owned) in [
+            ("https://app.example/cb", true),
+            ("https://127.0.0.1/cb", true),
+            ("http://127.0.0.1:4711/cb", false),
+            ("http://localhost:3000/cb", false),
+            ("com.example.app:/cb", false),
+            ("https.example:/cb", false),
+            ("", false),
+        ] {
+            assert_eq!(proves_its_owner(uri), owned, "{uri}");
+        }
+    }
 
     #[test]
     fn aut_04_what_may_be_registered() {

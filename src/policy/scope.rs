@@ -24,6 +24,28 @@ pub fn narrow(granted: &Scope, asked: Option<&str>) -> Result<Scope, ScopeRefusa
     choose(granted, asked)
 }
 
+/// Most scopes a person is shown a box for; with more, it is all or nothing.
+const MOST_BOXES: usize = 50;
+
+/// The scopes a person may leave out when a client asks: all but `openid`, without which nobody would be signed in. Where
+/// only one word is asked for there is nothing to choose: yes or no is the choice.
+#[must_use]
+pub fn optional(asked: &Scope) -> Vec<&str> {
+    let count = asked.words().count();
+    if !(2..=MOST_BOXES).contains(&count) {
+        return Vec::new();
+    }
+    asked.words().filter(|word| *word != "openid").collect()
+}
+
+/// What is granted when a person leaves some of the [`optional`] words out; `None` if nothing is left. Never more than asked.
+#[must_use]
+pub fn picked(asked: &Scope, is_ticked: impl Fn(&str) -> bool) -> Option<Scope> {
+    let optional = optional(asked);
+    let granted = asked.only(|word| !optional.contains(&word) || is_ticked(word));
+    (!granted.is_empty() || asked.is_empty()).then_some(granted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +72,32 @@ mod tests {
                 assert_eq!(rule(&all, asked).ok().map(|s| s.to_string()).as_deref(), granted, "{asked:?}");
             }
         }
+    }
+
+    #[test]
+    fn ui_08_a_person_grants_all_or_fewer_but_never_nothing_and_never_more() {
+        let all = "openid accounts:read payments:write";
+        for (asked, optional_words, ticked, granted) in [
+            (all, vec!["accounts:read", "payments:write"], vec!["payments:write"], Some("openid payments:write")),
+            (all, vec!["accounts:read", "payments:write"], vec!["payments:write", "accounts:read"], Some(all)),
+            (all, vec!["accounts:read", "payments:write"], vec![], Some("openid")),
+            (all, vec!["accounts:read", "payments:write"], vec!["admin"], Some("openid")),
+            ("a b", vec!["a", "b"], vec!["b"], Some("b")),
+            ("a b", vec!["a", "b"], vec![], None),
+            ("a b", vec!["a", "b"], vec!["A", "c"], None),
+            ("a openid", vec!["a"], vec![], Some("openid")),
+            ("openid", vec![], vec![], Some("openid")),
+            ("a", vec![], vec![], Some("a")),
+            ("", vec![], vec![], Some("")),
+        ] {
+            let asked = Scope::parse(asked).unwrap();
+            assert_eq!(optional(&asked), optional_words, "{asked}");
+            let found = picked(&asked, |word| ticked.contains(&word));
+            assert_eq!(found.map(|s| s.to_string()).as_deref(), granted, "{asked} with {ticked:?}");
+        }
+        let many = (0..51).map(|n| format!("s{n}")).collect::<Vec<_>>().join(" ");
+        let many = Scope::parse(&many).unwrap();
+        assert_eq!((optional(&many).len(), picked(&many, |_| false)), (0, Some(many.clone())), "all or nothing");
     }
 
     #[test]

@@ -116,7 +116,7 @@ async fn next(app: &App, actor: &Actor, login: Login, client: &Client, person: P
         return if silent { Ok(refused(app, &request, "login_required")) } else { ask(app, login, Step::SignIn).await };
     };
     let browser = record.session.clone();
-    let need = consent::need(app, client, &request, &browser).await?;
+    let need = consent::unasked(app, client, &request, &browser).await?;
     if need == Need::Page {
         let login = Login { browser_session_id: Some(browser.browser_session_id), ..login };
         return if silent {

@@ -123,7 +123,11 @@ async fn consent(
         return Ok(in_force.map(|consent| (consent.consent_id, consent.epoch)));
     }
     let now = app.clock.now();
-    let given = Given { customer, client, scope: allowed.scope, resources: &allowed.request.resources, at: now };
+    // What was left out stays so until the person says yes to it: our own applications would get it without a page.
+    let asked = known.as_ref().map_or(allowed.request.scope.clone(), |k| allowed.request.scope.and(&k.declined));
+    let declined = asked.only(|word| !allowed.scope.has(word));
+    let resources = &allowed.request.resources;
+    let given = Given { customer, client, scope: allowed.scope, declined: &declined, resources, at: now };
     let (consent_id, epoch) = if let Some(consent) = known {
         consents::renew(tx, consent.consent_id, &given).await?;
         (consent.consent_id, consent.epoch)

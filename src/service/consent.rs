@@ -1,5 +1,7 @@
 //! What comes after the sign-in page: going on to consent or the code, and the answer given on the consent page.
 
+use chrono::TimeDelta;
+
 use super::Fault;
 use super::audit::{Told, record};
 use super::authorize::{Step, answer, refused};
@@ -7,9 +9,10 @@ use super::code::{self, Allowed};
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
-use crate::model::client::Client;
+use crate::model::client::{Client, GrantType};
 use crate::model::login::{AuthorizationRequest, BrowserSession, Login};
 use crate::model::scope::Scope;
+use crate::policy::redirect;
 use crate::secret::text::SecretText;
 use crate::store::{clients, consents, logins};
 
@@ -22,8 +25,19 @@ pub struct Question {
     pub scope: Scope,
     /// Where it may be used.
     pub resources: Vec<String>,
-    /// For how long at most, days.
-    pub days: i64,
+    /// For how long at most.
+    pub lasts: TimeDelta,
+}
+
+/// A person's yes on the consent page.
+#[derive(Clone, Copy, Debug)]
+pub struct Yes<'a> {
+    /// To which sign-in in progress.
+    pub login: &'a Login,
+    /// Who says it.
+    pub browser: &'a BrowserSession,
+    /// To what.
+    pub scope: &'a Scope,
 }
 
 /// Where a person who just signed in goes.
@@ -50,8 +64,9 @@ pub enum Need {
     Page,
 }
 
-/// Whether the person must be asked: for third-party clients always, for ours when they wish it. Ours rest on the earlier
-/// consent where it covers scope and resources.
+/// Whether the person must be asked: for third-party clients always, for ours when they wish it, or ask for what
+/// the person left out before. Ours rest on the earlier consent where it covers scope and resources. This is right after somebody typed a password on a page that names the
+/// client; without that, [`unasked`] decides.
 pub(super) async fn need(
     app: &App,
     client: &Client,
@@ -62,11 +77,29 @@ pub(super) async fn need(
         return Ok(Need::Page);
     }
     let found = consents::find(&mut app.db.read().await?, &browser.customer_id, &request.client_id).await?;
+    if found.as_ref().is_some_and(|consent| !request.scope.common(&consent.declined).is_empty()) {
+        return Ok(Need::Page);
+    }
     let in_force = found.is_some_and(|consent| {
         let covers = request.resources.iter().all(|resource| consent.resources.contains(resource));
         consent.withdrawn_at.is_none() && request.scope.is_within(&consent.scope) && covers
     });
     Ok(if in_force { Need::Nothing } else { Need::Write })
+}
+
+/// What is needed where an earlier sign-in counts and nobody has seen a page of ours yet. A client without a secret whose
+/// answer does not go to its own https address could be any program on the device that took its name, so the person is asked,
+/// although the client is ours (RFC 8252 §8.6).
+pub(super) async fn unasked(
+    app: &App,
+    client: &Client,
+    request: &AuthorizationRequest,
+    browser: &BrowserSession,
+) -> Result<Need, Fault> {
+    if !client.has_secret() && !redirect::proves_its_owner(&request.redirect_uri) {
+        return Ok(Need::Page);
+    }
+    need(app, client, request, browser).await
 }
 
 /// After a sign-in: the code, or the consent page.
@@ -89,18 +122,23 @@ pub async fn after_sign_in(app: &App, actor: &Actor, login: &Login, browser: &Br
 pub async fn question(app: &App, login: &Login, browser: &BrowserSession) -> Result<Option<Question>, Fault> {
     let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(None) };
     let found = clients::find(&mut app.db.read().await?, request.client_id.as_str()).await?;
+    let lifetimes = &app.settings.lifetimes;
     Ok(found.filter(|client| client.disabled_at.is_none()).map(|client| Question {
+        lasts: if client.may_use(GrantType::RefreshToken) { lifetimes.session } else { lifetimes.access },
         client,
         scope: request.scope.clone(),
         resources: request.resources.clone(),
-        days: app.settings.lifetimes.session.num_days(),
     }))
 }
 
-/// The person says yes.
-pub async fn approve(app: &App, actor: &Actor, login: &Login, browser: &BrowserSession) -> Result<After, Fault> {
+/// The person says yes, to all that was asked for or to fewer scopes; never to more.
+pub async fn approve(app: &App, actor: &Actor, yes: Yes<'_>) -> Result<After, Fault> {
+    let Yes { login, browser, scope } = yes;
     let Some(request) = login.request.as_ref().filter(|_| is_of(login, browser)) else { return Ok(After::Stale) };
-    let allowed = Allowed { login, request, browser, scope: &request.scope, gives_consent: true, is_stored: true };
+    if !scope.is_within(&request.scope) {
+        return Ok(After::Stale);
+    }
+    let allowed = Allowed { login, request, browser, scope, gives_consent: true, is_stored: true };
     Ok(to_client(app, login, code::issue(app, actor, allowed).await?.as_ref().map(SecretText::expose)))
 }
 

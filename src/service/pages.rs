@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
+use crate::model::client::Client;
 use crate::model::epoch::Level;
 use crate::model::login::{BrowserSession, Login};
 use crate::policy::verdict::epochs_current;
@@ -72,11 +73,10 @@ pub async fn begin_login(app: &App) -> Result<Login, Fault> {
     Ok(login)
 }
 
-/// The name of the client a sign-in is for, and the origin its answer goes to.
-pub async fn asking_client(app: &App, login: &Login) -> Result<Option<String>, Fault> {
+/// The client a sign-in is for.
+pub async fn asking_client(app: &App, login: &Login) -> Result<Option<Client>, Fault> {
     let Some(request) = &login.request else { return Ok(None) };
-    let client = clients::find(&mut app.db.read().await?, request.client_id.as_str()).await?;
-    Ok(client.map(|client| client.name))
+    Ok(clients::find(&mut app.db.read().await?, request.client_id.as_str()).await?)
 }
 
 /// A customer's name, for greeting.

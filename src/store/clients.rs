@@ -24,7 +24,7 @@ pub struct KnownClient {
 macro_rules! columns {
     () => {
         "c.client_id, c.name, c.kind, c.auth_method, c.redirect_uris, c.scope, c.grants, c.resources, \
-         c.origins, c.first_party, c.created_at, c.disabled_at"
+         c.origins, c.first_party, c.color, c.created_at, c.disabled_at"
     };
 }
 
@@ -41,6 +41,7 @@ impl FromRow for Client {
             resources: row.json("resources")?,
             origins: row.json("origins")?,
             first_party: row.get("first_party")?,
+            color: row.parse_optional("color")?,
             created_at: row.get("created_at")?,
             disabled_at: row.get("disabled_at")?,
         })
@@ -74,8 +75,8 @@ pub async fn insert(conn: &mut Conn, client: &Client) -> Result<(), StoreError> 
     epochs::insert(conn, EpochKind::Client, id).await?;
     epochs::insert(conn, EpochKind::Subject, id).await?;
     let sql = "INSERT INTO clients (client_id, name, kind, auth_method, redirect_uris, scope, grants, resources,
-                                    origins, first_party, created_at, disabled_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+                                    origins, first_party, color, created_at, disabled_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     conn.execute(
         sql,
         &[
@@ -89,6 +90,7 @@ pub async fn insert(conn: &mut Conn, client: &Client) -> Result<(), StoreError> 
             &json(&client.resources),
             &json(&client.origins),
             &client.first_party,
+            &client.color.map(|color| color.to_string()),
             &client.created_at,
             &client.disabled_at,
         ],

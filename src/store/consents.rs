@@ -17,6 +17,8 @@ pub struct Consent {
     pub consent_id: Uuid,
     /// What may be asked for without a page.
     pub scope: Scope,
+    /// What they were asked for and left out.
+    pub declined: Scope,
     /// Where it may be used.
     pub resources: Vec<String>,
     /// Its epoch now.
@@ -30,6 +32,7 @@ impl FromRow for Consent {
         Ok(Self {
             consent_id: row.parse("consent_id")?,
             scope: row.parse("scope")?,
+            declined: row.parse("declined")?,
             resources: row.json("resources")?,
             epoch: row.get("epoch")?,
             withdrawn_at: row.get("withdrawn_at")?,
@@ -39,7 +42,7 @@ impl FromRow for Consent {
 
 /// The consent of a customer to a client, in force or withdrawn.
 pub async fn find(conn: &mut Conn, customer: &CustomerId, client: &ClientId) -> Result<Option<Consent>, StoreError> {
-    let sql = "SELECT c.consent_id, c.scope, c.resources, c.withdrawn_at, e.epoch
+    let sql = "SELECT c.consent_id, c.scope, c.declined, c.resources, c.withdrawn_at, e.epoch
                FROM consents c JOIN epochs e ON e.kind = 'consent' AND e.id = c.consent_id
                WHERE c.customer_id = $1 AND c.client_id = $2";
     conn.fetch_optional(sql, &[&customer.as_str(), &client.as_str()]).await
@@ -54,6 +57,8 @@ pub struct Given<'a> {
     pub client: &'a ClientId,
     /// To what.
     pub scope: &'a Scope,
+    /// What they were asked for and left out.
+    pub declined: &'a Scope,
     /// Where.
     pub resources: &'a [String],
     /// When.
@@ -63,8 +68,8 @@ pub struct Given<'a> {
 /// Enters a first consent; [`StoreError::Taken`] if another request was quicker.
 pub async fn insert(conn: &mut Conn, consent_id: Uuid, given: &Given<'_>) -> Result<(), StoreError> {
     epochs::insert(conn, EpochKind::Consent, &consent_id.to_string()).await?;
-    let sql = "INSERT INTO consents (consent_id, customer_id, client_id, scope, resources, given_at)
-               VALUES ($1, $2, $3, $4, $5, $6)";
+    let sql = "INSERT INTO consents (consent_id, customer_id, client_id, scope, declined, resources, given_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)";
     conn.execute(
         sql,
         &[
@@ -72,6 +77,7 @@ pub async fn insert(conn: &mut Conn, consent_id: Uuid, given: &Given<'_>) -> Res
             &given.customer.as_str(),
             &given.client.as_str(),
             &given.scope.to_string(),
+            &given.declined.to_string(),
             &json(given.resources),
             &given.at,
         ],
@@ -82,9 +88,10 @@ pub async fn insert(conn: &mut Conn, consent_id: Uuid, given: &Given<'_>) -> Res
 
 /// Gives a consent anew: the last one counts. Its epoch stays: what an earlier withdrawal killed stays dead.
 pub async fn renew(conn: &mut Conn, consent_id: Uuid, given: &Given<'_>) -> Result<(), StoreError> {
-    let sql =
-        "UPDATE consents SET scope = $2, resources = $3, given_at = $4, withdrawn_at = NULL WHERE consent_id = $1";
-    conn.execute(sql, &[&consent_id.to_string(), &given.scope.to_string(), &json(given.resources), &given.at])
+    let sql = "UPDATE consents SET scope = $2, declined = $3, resources = $4, given_at = $5, withdrawn_at = NULL
+               WHERE consent_id = $1";
+    let (scope, declined) = (given.scope.to_string(), given.declined.to_string());
+    conn.execute(sql, &[&consent_id.to_string(), &scope, &declined, &json(given.resources), &given.at])
         .await
         .map(|_| ())
 }

@@ -9,8 +9,19 @@ use super::Shared;
 use super::arrival::Arrival;
 use crate::app::App;
 use crate::limits::Wait;
+use crate::model::color::Color;
+use crate::policy::contrast::words_on;
 use crate::secret::random;
 use crate::service::Fault;
+
+/// A client's colour on a page: fills the main button and a line above the page. Our words never stand on anything else of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Accent {
+    /// The client's.
+    pub fill: Color,
+    /// Of the words on it: chosen by us, so that they can be read.
+    pub words: Color,
+}
 
 /// What every page's layout needs.
 #[derive(Clone, Debug)]
@@ -23,6 +34,10 @@ pub struct Frame {
     pub version: &'static str,
     /// The zone of the times on the page.
     pub zone: String,
+    /// The number people call for help.
+    pub support_phone: Option<String>,
+    /// The colour of the client the page is for.
+    pub accent: Option<Accent>,
 }
 
 impl Frame {
@@ -30,13 +45,32 @@ impl Frame {
     #[must_use]
     pub fn new(app: &App) -> Self {
         let settings = &app.settings;
-        Self { bank: settings.name.clone(), zone: settings.time_zone.to_string(), ..Self::bare() }
+        Self {
+            bank: settings.name.clone(),
+            zone: settings.time_zone.to_string(),
+            support_phone: settings.support_phone.clone(),
+            ..Self::bare()
+        }
+    }
+
+    /// In a client's colour, if it has one.
+    #[must_use]
+    pub fn accented(self, color: Option<Color>) -> Self {
+        Self { accent: color.map(|fill| Accent { fill, words: words_on(fill) }), ..self }
+    }
+
+    /// The number people call, as telephones take it.
+    #[must_use]
+    pub fn dial(&self) -> String {
+        let typed = self.support_phone.as_deref().unwrap_or_default();
+        typed.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
     }
 
     /// For an answer that has no app to ask.
     pub(super) fn bare() -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        Self { bank: "Rescind".to_owned(), nonce: random::letters(22), version, zone: String::new() }
+        let (bank, nonce) = ("Rescind".to_owned(), random::letters(22));
+        Self { bank, nonce, version, zone: String::new(), support_phone: None, accent: None }
     }
 }
 

@@ -89,6 +89,18 @@ async fn a_secret_is_shown_once_and_a_rotated_one_stays_good_until_the_next_rota
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_colour_is_checked_where_it_comes_in_and_kept_in_one_spelling() {
+    let folder = Folder::of_engine().await;
+    let shop = ["public", "--redirect-uri", "com.shop.app:/cb", "--color"];
+    for bad in ["red", "#fff", "0b5c57", "#0b5c57;}body{display:none"] {
+        let ran = create(&folder, &[&shop[..], &[bad]].concat());
+        assert!(ran.code == 2 && ran.err.contains("six hexadecimal digits"), "{bad}: {ran:?}");
+    }
+    assert_eq!(create(&folder, &[&shop[..], &["#0B5C57"]].concat()).code, 0);
+    assert_eq!(folder.run(&["client", "show", "shop", "--json"]).json()["color"], json!("#0b5c57"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_public_client_has_no_secret_to_rotate() {
     let folder = Folder::of_engine().await;
     let made = create(&folder, &["public", "--redirect-uri", "com.shop.app:/cb"]).json();

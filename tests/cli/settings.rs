@@ -6,7 +6,7 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 46] = [
+const WRONG: [(&str, &str, &str); 48] = [
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),
@@ -33,6 +33,8 @@ const WRONG: [(&str, &str, &str); 46] = [
     ("RESCIND_TRUSTED_PROXIES", "10.0.0.0/33", "networks"),
     ("RESCIND_TIME_ZONE", "Mars/Olympus", "Africa/Nairobi"),
     ("RESCIND_PHONE_COUNTRY", "ke", "KE"),
+    ("RESCIND_SUPPORT_PHONE", "call us", "telephone number"),
+    ("RESCIND_SUPPORT_PHONE", "+1", "telephone number"),
     ("RESCIND_BREACHED_PASSWORDS", "no-such-list", "no-such-list"),
     ("RESCIND_ACCESS_TOKEN_MINUTES", "0", "1 to 60"),
     ("RESCIND_ACCESS_TOKEN_MINUTES", "61", "1 to 60"),

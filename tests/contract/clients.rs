@@ -36,6 +36,7 @@ async fn a_client_reads_back_as_registered() {
             resources: Vec::new(),
             origins: Vec::new(),
             first_party: false,
+            color: None,
             disabled_at: Some(at(3)),
             ..client("bare")
         };

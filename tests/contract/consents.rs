@@ -15,13 +15,15 @@ async fn a_customer_gives_a_client_one_consent() {
         let expected = Consent {
             consent_id: home.consent_id,
             scope: scope("openid accounts:read"),
+            declined: scope(""),
             resources: Vec::new(),
             epoch: 1,
             withdrawn_at: None,
         };
         assert_eq!(find(&db).await, Some(expected));
-        let scope = scope("");
-        let given = Given { customer: &home.customer, client: &home.client, scope: &scope, resources: &[], at: at(0) };
+        let none = scope("");
+        let (customer, client) = (&home.customer, &home.client);
+        let given = Given { customer, client, scope: &none, declined: &none, resources: &[], at: at(0) };
         let again = in_one(&db, async |c| consents::insert(c, uuid(), &given).await).await;
         assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
         let of_jane = consents::find(&mut db.read().await.unwrap(), &customer_id("jane"), &home.client).await.unwrap();
@@ -42,12 +44,12 @@ async fn withdrawing_raises_the_epoch_and_giving_anew_does_not_lower_it() {
         assert_eq!(find(&db).await.unwrap().withdrawn_at, Some(at(3)));
 
         let epoch = find(&db).await.unwrap().epoch;
-        let (scope, resources) = (scope("payments:write"), vec!["https://a.example".to_owned()]);
-        let given =
-            Given { customer: &home.customer, client: &home.client, scope: &scope, resources: &resources, at: at(5) };
+        let (scope, declined) = (scope("payments:write"), scope("accounts:read cards:read"));
+        let resources = vec!["https://a.example".to_owned()];
+        let (customer, client) = (&home.customer, &home.client);
+        let given = Given { customer, client, scope: &scope, declined: &declined, resources: &resources, at: at(5) };
         in_one(&db, async |c| consents::renew(c, id, &given).await).await.unwrap();
-        let anew =
-            Consent { consent_id: id, scope: scope.clone(), resources: resources.clone(), epoch, withdrawn_at: None };
+        let anew = Consent { consent_id: id, scope, declined, resources, epoch, withdrawn_at: None };
         assert_eq!(find(&db).await, Some(anew));
         assert!(!in_one(&db, async |c| consents::withdraw(c, uuid(), at(3)).await).await.unwrap());
     })

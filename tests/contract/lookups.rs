@@ -43,7 +43,7 @@ const CONSOLE_LOOKUPS: [(&str, &str, &str); 10] = [
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
 /// sessions, those of people and, now and then, a standing one of its own.
 const FILL: [&str; 13] = [
-    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, TIME, NULL
+    "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, NULL, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'client', 'k' || n, 1, 'none' FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'consent', 'x' || n, 1, 'none' FROM NUMBERS",

@@ -76,6 +76,7 @@ pub fn client(id: &str) -> Client {
         resources: vec!["https://api.example/accounts".to_owned()],
         origins: vec!["https://app.example".to_owned()],
         first_party: true,
+        color: "#0b5c57".parse().ok(),
         created_at: at(0),
         disabled_at: None,
     }
@@ -122,7 +123,14 @@ pub async fn household(db: &Db, customer: &str, client: &str) -> Household {
         consent_id: uuid(),
     };
     let (scope, at) = (scope("openid accounts:read"), at(0));
-    let given = Given { customer: &home.customer, client: &home.client, scope: &scope, resources: &[], at };
+    let given = Given {
+        customer: &home.customer,
+        client: &home.client,
+        scope: &scope,
+        declined: &Scope::default(),
+        resources: &[],
+        at,
+    };
     consents::insert(&mut conn, home.consent_id, &given).await.expect("a consent");
     conn.commit().await.expect("a commit");
     home

@@ -259,8 +259,8 @@ async fn every_redirect_uri_that_may_be_registered_is_redirected_to() {
     let mut browser = Browser::new(&server);
     browser.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await;
     for uri in allowed {
-        let seen =
-            browser.get(&authorize_path("naybitono-mobile", &[("client_id", "odd-app"), ("redirect_uri", uri)])).await;
+        let asked = authorize_path("naybitono-mobile", &[("client_id", "odd-app"), ("redirect_uri", uri)]);
+        let seen = browser.authorize(&asked, JOHN).await;
         assert!(seen.location().starts_with(uri), "{uri}: {} {}", seen.status, seen.location());
         assert!(seen.answer("code").is_some(), "{uri}");
     }
@@ -274,8 +274,8 @@ async fn a_request_that_came_just_before_signing_out_gets_no_code_after_it() {
     let cookie = browser.cookies[cookies::SESSION].clone();
     let before = pages::signed_in(&server.app, Some(&cookie)).await.unwrap().unwrap();
     let asked = || Asked {
-        client_id: Some("naybitono-mobile".to_owned()),
-        redirect_uri: Some("http://127.0.0.1/callback".to_owned()),
+        client_id: Some("post-client".to_owned()),
+        redirect_uri: Some("https://post.example/cb".to_owned()),
         response_type: Some("code".to_owned()),
         challenge: Some(CHALLENGE.to_owned()),
         challenge_method: Some("S256".to_owned()),

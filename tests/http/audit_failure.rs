@@ -159,7 +159,7 @@ async fn aud_02_nobody_signs_in_consents_or_signs_out_without_its_row() {
         let seen = asked.post("/consent", &[("csrf_token", &consent.csrf()), ("decision", decision)]).await;
         unavailable_to_a_person(&seen);
     }
-    unavailable_to_a_person(&signed_in.get(&authorize_path(MOBILE, &[])).await);
+    unavailable_to_a_person(&signed_in.get(&authorize_path("post-client", &[])).await);
     unavailable(&signed_in.post("/account/sign-out", &[("csrf_token", &account.csrf())]).await);
     assert_eq!(state(&server).await, before);
 

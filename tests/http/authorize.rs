@@ -58,7 +58,7 @@ async fn aut_03_aut_05_aut_07_every_registered_uri_gets_its_answer_unchanged() {
     let mut browser = server.db_signed_in(JOHN).await;
     let loopback = ["http://127.0.0.1:51004/cb", "http://[::1]:9/cb"];
     for uri in registered.into_iter().chain(loopback) {
-        let seen = browser.get(&path(uri, &[("state", "a b&c")])).await;
+        let seen = browser.authorize(&path(uri, &[("state", "a b&c")]), JOHN).await;
         assert_eq!(seen.status, StatusCode::SEE_OTHER, "{uri}: {}", seen.body);
         let joint = if !uri.contains('?') {
             "?"
@@ -98,7 +98,7 @@ async fn aut_05_a_state_comes_back_identical_through_sign_in_and_consent() {
         assert_eq!((seen.status.as_u16(), seen.location()), (400, ""), "{refused:?}");
         assert!(seen.headers.get("set-cookie").is_none(), "{refused:?}: refused before anything begins");
     }
-    let none = browser.get(&authorize_path("naybitono-mobile", &[("state", "")])).await;
+    let none = browser.authorize(&authorize_path("naybitono-mobile", &[("state", "")]), JOHN).await;
     assert!(none.answer("code").is_some() && none.answer("state").is_none());
     assert_eq!(none.answer("iss").as_deref(), Some(ISSUER));
 }
@@ -153,7 +153,7 @@ async fn aut_13_a_code_lives_a_minute_and_its_value_is_stored_nowhere() {
     let server = TestServer::start().await;
     let mut browser = server.db_signed_in(JOHN).await;
     for (seconds, good) in [(45, true), (61, false)] {
-        let seen = browser.get(&authorize_path("naybitono-mobile", &[])).await;
+        let seen = browser.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await;
         let code = seen.answer("code").unwrap();
         let sealed = code.strip_prefix("nyb_ac_").expect("a code");
         let bytes = data_encoding::BASE32_NOPAD.decode(sealed.to_uppercase().as_bytes()).expect("base32");
@@ -272,8 +272,33 @@ async fn ui_08_a_third_party_always_asks_and_shows_who_for_what_where_and_how_lo
         let code = browser.post("/consent", &form).await.answer("code").expect("a code");
         assert_eq!(server.redeem("naybitono-web", &code).await.json()["scope"], json!("accounts:read"));
     }
-    let own = browser.get(&authorize_path("naybitono-mobile", &[])).await;
-    assert!(own.answer("code").is_some(), "the bank's own app does not ask");
-    let asked = browser.get(&authorize_path("naybitono-mobile", &[("prompt", "consent")])).await;
+    let own = browser.get(&authorize_path("post-client", &[])).await;
+    assert!(own.answer("code").is_some(), "the bank's own application does not ask");
+    let asked = browser.get(&authorize_path("post-client", &[("prompt", "consent")])).await;
     assert_eq!(asked.location(), "/consent", "unless it wants to");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ui_08_whoever_may_have_taken_our_apps_name_gets_no_code_without_a_page() {
+    let server = with_app(&["https://app.example/cb", "http://127.0.0.1/cb", "com.example.app:/cb"]).await;
+    let mut browser = server.db_signed_in(JOHN).await;
+    for uri in ["http://127.0.0.1:51004/cb", "com.example.app:/cb"] {
+        for again in [false, true] {
+            let asked = browser.get(&path(uri, &[])).await;
+            assert_eq!(asked.location(), "/consent", "{uri}: any program could stand there; asked before: {again}");
+            let silent = browser.get(&path(uri, &[("prompt", "none")])).await;
+            assert_eq!(silent.answer("error").as_deref(), Some("consent_required"), "{uri}");
+            let seen = browser.authorize(&path(uri, &[]), JOHN).await;
+            assert!(seen.answer("code").is_some(), "{uri}: {}", seen.body);
+        }
+        let mut new = Browser::new(&server);
+        new.get(&path(uri, &[])).await;
+        let page = new.get("/login").await;
+        let seen = new.type_password(&page, JOHN, PASSWORD).await;
+        assert!(seen.answer("code").is_some(), "{uri}: who just typed a password on our page was asked");
+    }
+    let owned = browser.get(&path("https://app.example/cb", &[])).await;
+    assert!(owned.answer("code").is_some(), "an https address has one owner: {}", owned.location());
+    let silent = browser.get(&path("https://app.example/cb", &[("prompt", "none")])).await;
+    assert!(silent.answer("code").is_some());
 }

@@ -128,7 +128,7 @@ async fn aut_02_aut_03_an_address_that_is_not_the_same_bytes_is_refused() {
         assert_page_error(&browser.get(&ask(uri)).await, uri);
     }
     for uri in ["https://app.example/cb?x=%2f", "http://127.0.0.1:51004/cb", "com.example.app:/cb"] {
-        let seen = browser.get(&ask(uri)).await;
+        let seen = browser.authorize(&ask(uri), JOHN).await;
         assert!(seen.location().starts_with(uri) && seen.answer("code").is_some(), "{uri}: {}", seen.body);
     }
 }
@@ -186,7 +186,7 @@ async fn aut_06_aut_07_each_fault_goes_back_with_its_error_the_state_and_the_iss
 #[tokio::test(flavor = "multi_thread")]
 async fn aut_06_a_no_and_a_silent_try_come_back_as_errors() {
     let server = TestServer::start().await;
-    let quiet = authorize_path("naybitono-mobile", &[("prompt", "none")]);
+    let quiet = authorize_path("post-client", &[("prompt", "none")]);
     let seen = Browser::new(&server).get(&quiet).await;
     assert_eq!(seen.answer("error").as_deref(), Some("login_required"));
     assert_eq!(seen.answer("iss").as_deref(), Some(ISSUER));
@@ -214,12 +214,12 @@ async fn aut_06_a_fault_of_ours_goes_back_too_and_gives_nothing() {
     let server = TestServer::start().await;
     let mut john = server.db_signed_in(JOHN).await;
     server.db_break("DROP TABLE codes").await;
-    let seen = john.get(&authorize_path("naybitono-mobile", &[])).await;
+    let seen = john.get(&authorize_path("post-client", &[])).await;
     let expected =
-        "http://127.0.0.1/callback?error=temporarily_unavailable&state=state-1&iss=http%3A%2F%2Flocalhost%3A8000";
+        "https://post.example/cb?error=temporarily_unavailable&state=state-1&iss=http%3A%2F%2Flocalhost%3A8000";
     assert_eq!((seen.status.as_u16(), seen.location()), (303, expected), "{}", seen.body);
     server.db_break("DROP TABLE client_secrets").await;
-    let seen = john.get(&authorize_path("naybitono-mobile", &[])).await;
+    let seen = john.get(&authorize_path("post-client", &[])).await;
     assert_eq!((seen.status.as_u16(), seen.location()), (503, ""), "nobody is proven: a page");
 }
 

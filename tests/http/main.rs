@@ -14,6 +14,7 @@ mod authorize;
 mod authorize_errors;
 mod client_auth;
 mod client_credentials;
+mod consent;
 mod console_lists;
 mod console_login;
 mod console_overview;

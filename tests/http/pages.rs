@@ -70,12 +70,16 @@ async fn ui_04_05_06_every_page_runs_nothing_and_comes_from_here_alone() {
         let nonce = policy.split("style-src 'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce");
         assert!(nonce.len() >= 22, "{what}");
         assert_eq!(seen.body.matches(&format!("nonce=\"{nonce}\"")).count(), 1, "{what}: on the stylesheet");
+        assert!(seen.body.len() < 100 * 1024, "{what}: {} bytes", seen.body.len());
+        assert_eq!(seen.body.matches("<h1").count(), 1, "{what}: one heading says what it is");
+        assert!(seen.body.contains("<a class=\"skip\" href=\"#main\">"), "{what}: the keyboard gets past the top");
         nonces.push(nonce.to_owned());
         for foreign in ["<script", "javascript:", " style=", "<style", "src=", "onclick=", "onload=", "onsubmit="] {
             assert!(!seen.body.contains(foreign), "{what}: {foreign}");
         }
         let linked = ["href=\"", "action=\""].iter().flat_map(|name| seen.body.split(name).skip(1));
-        let elsewhere: Vec<&str> = linked.filter(|to| !to.starts_with('/') || to.starts_with("//")).collect();
+        let here = |to: &str| to.starts_with("#main\"") || (to.starts_with('/') && !to.starts_with("//"));
+        let elsewhere: Vec<&str> = linked.filter(|to| !here(to)).collect();
         assert!(elsewhere.is_empty(), "{what}: {elsewhere:?}");
         assert!(seen.body.starts_with("<!doctype html>\n<html lang=\"en\">"), "{what}");
         assert!(seen.body.contains("<h1>") && seen.body.contains("<title>"), "{what}");
@@ -115,7 +119,8 @@ async fn ui_04_forms_may_end_at_the_asking_client_and_nowhere_else() {
 async fn ui_05_the_stylesheet_and_the_icon_are_the_only_things_loaded() {
     let server = TestServer::start().await;
     let page = Browser::new(&server).get("/login").await;
-    let linked: Vec<&str> = page.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let linked = page.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let linked: Vec<&str> = linked.filter(|to| !to.starts_with('#')).collect();
     assert_eq!(linked.len(), 2, "{linked:?}");
     for (path, kind) in linked.iter().zip(["text/css; charset=utf-8", "image/svg+xml"]) {
         let seen = server.call("GET", path, &[], "").await;

@@ -58,7 +58,7 @@ async fn pkc_02_a_wrong_verifier_is_invalid_grant_and_leaves_the_code_good() {
     let almost = VERIFIER.replace('k', "l");
     for client in ["naybitono-mobile", "post-client"] {
         for wrong in ["", CHALLENGE, &short, &long, &illegal, &upper, &almost] {
-            let code = john.get(&authorize_path(client, &[])).await.answer("code").unwrap();
+            let code = john.authorize(&authorize_path(client, &[]), JOHN).await.answer("code").unwrap();
             let seen = server.token(client, &form(&code, wrong)).await;
             assert_eq!((seen.status.as_u16(), seen.error().as_str()), (400, "invalid_grant"), "{client} {wrong}");
             let seen = server.redeem(client, &code).await;
@@ -72,7 +72,7 @@ async fn pkc_02_five_wrong_verifiers_and_no_more() {
     let server = TestServer::start().await;
     let mut john = server.db_signed_in(JOHN).await;
     for (tries, good) in [(4, true), (5, false)] {
-        let code = john.get(&authorize_path("naybitono-mobile", &[])).await.answer("code").unwrap();
+        let code = john.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await.answer("code").unwrap();
         // Who is not the right client has no try, and takes none away.
         for _ in 0..6 {
             assert_eq!(server.token("post-client", &form(&code, CHALLENGE)).await.error(), "invalid_grant");
@@ -112,11 +112,11 @@ async fn pkc_05_a_challenge_used_again_is_counted_and_alarmed() {
     let mut john = server.db_signed_in(JOHN).await;
     let fresh = authorize_path("naybitono-mobile", &[("code_challenge", &CHALLENGE.replace('E', "F"))]);
     for path in [fresh, authorize_path("naybitono-mobile", &[]), authorize_path("post-client", &[])] {
-        assert!(john.get(&path).await.answer("code").is_some());
+        assert!(john.authorize(&path, JOHN).await.answer("code").is_some());
     }
     assert_eq!(server.audit("challenge_reuse").await.len(), 0, "three requests, three challenges of their clients");
     for before in 1..=2 {
-        assert!(john.get(&authorize_path("naybitono-mobile", &[])).await.answer("code").is_some());
+        assert!(john.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await.answer("code").is_some());
         let rows = server.audit("challenge_reuse").await;
         let last = rows.last().expect("a row");
         assert_eq!(rows.len(), before);

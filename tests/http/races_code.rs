@@ -154,7 +154,7 @@ async fn sign_in_round(server: Arc<TestServer>, desks: Arc<Desks>, customer: Str
 
 /// Waits until a sign-in of this customer has read the customer: its try is counted right after.
 async fn db_begun(server: &TestServer, customer: &str) {
-    let tries = "SELECT COUNT(*) FROM throttles WHERE customer_id = $1";
+    let tries = "SELECT COUNT(*) FROM throttles WHERE subject_id = $1";
     let ended = "SELECT COUNT(*) FROM browser_sessions WHERE customer_id = $1";
     let before = server.db_number(ended, customer).await;
     while server.db_number(tries, customer).await == 0 && server.db_number(ended, customer).await == before {
@@ -189,7 +189,7 @@ async fn lck_04_a_right_password_tried_while_locked_does_not_slow_down_the_sign_
 /// A code is redeemed while the lockdown comes; in odd rounds the unlock follows at once.
 async fn redeem_round(server: Arc<TestServer>, desks: Arc<Desks>, customer: String, number: usize) -> bool {
     let mut browser = server.db_signed_in(&customer).await;
-    let issued = browser.get(&authorize_path(MOBILE, &[])).await;
+    let issued = browser.authorize(&authorize_path(MOBILE, &[]), &customer).await;
     let code = issued.answer("code").expect("a code");
     let quick = number % 2 == 1;
     let redeem = async {

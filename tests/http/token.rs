@@ -49,7 +49,11 @@ async fn tok_06_a_success_names_type_life_and_scope_and_may_not_be_kept() {
     let mut john = server.db_signed_in(JOHN).await;
     let all = "openid accounts:read payments:write";
     for (asked, granted) in [("", all), (all, all), ("accounts:read", "accounts:read")] {
-        let code = john.get(&authorize_path("naybitono-mobile", &[("scope", asked)])).await.answer("code").unwrap();
+        let code = john
+            .authorize(&authorize_path("naybitono-mobile", &[("scope", asked)]), JOHN)
+            .await
+            .answer("code")
+            .unwrap();
         let seen = server.redeem("naybitono-mobile", &code).await;
         assert_eq!((seen.status, seen.header("content-type")), (StatusCode::OK, "application/json"));
         assert_eq!((seen.header("cache-control"), seen.header("pragma")), ("no-store", "no-cache"));
@@ -71,7 +75,7 @@ async fn tok_07_an_access_token_lives_ten_minutes_or_as_long_as_set() {
             setting.map(|text| ("access_token_minutes", text)).into_iter().collect();
         let server = TestServer::start_with(&changed).await;
         let mut john = server.db_signed_in(JOHN).await;
-        let code = john.get(&authorize_path("naybitono-mobile", &[])).await.answer("code").unwrap();
+        let code = john.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await.answer("code").unwrap();
         let seen = server.redeem("naybitono-mobile", &code).await;
         assert_eq!(seen.json()["expires_in"], json!(minutes * 60));
         let token = Pair::of(&seen).access;
@@ -114,7 +118,7 @@ fn bytes_of(token: &str) -> Vec<u8> {
 async fn tok_11_a_token_string_says_nothing_about_whom_what_or_when() {
     let server = TestServer::start().await;
     let mut john = server.db_signed_in(JOHN).await;
-    let code = john.get(&authorize_path("naybitono-mobile", &[])).await.answer("code").unwrap();
+    let code = john.authorize(&authorize_path("naybitono-mobile", &[]), JOHN).await.answer("code").unwrap();
     let pair = Pair::of(&server.redeem("naybitono-mobile", &code).await);
     let next = Pair::of(&server.refresh("naybitono-mobile", &pair.refresh, &[]).await);
     let told = server.introspect("accounts-api", &next.access).await.json();

@@ -197,6 +197,7 @@ pub fn new_client(id: &str, kind: ClientType, scope: &str) -> NewClient {
         resources: Vec::new(),
         origins: Vec::new(),
         first_party: false,
+        color: None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::web::guard::body::Form;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::same_origin::SameOrigin;
+use crate::web::moment::{Moment, Moments};
 use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, notice};
 
 #[derive(Template)]
@@ -19,6 +20,7 @@ struct AccountPage {
     frame: Frame,
     name: String,
     customer_id: String,
+    since: Moment,
     csrf: String,
 }
 
@@ -48,6 +50,7 @@ pub async fn show(app: &Shared, jar: &CookieJar<'_>) -> Result<Answer, PageError
         frame: Frame::new(app),
         name: pages::customer_name(app, &session).await?,
         customer_id: session.customer_id.to_string(),
+        since: Moments::new(app).show(session.auth_at),
         csrf: csrf(app, &session.browser_session_id),
     };
     Ok(Answer::Page(Box::new(Page::render(&page.frame, &page)?)))
@@ -72,5 +75,6 @@ pub async fn sign_out(
 
 #[get("/signed-out")]
 pub fn signed_out(app: &Shared) -> Result<Page, PageError> {
-    notice(app, "You are signed out", "You can close this window.", Some(("/login", "Sign in again")))
+    let words = "You can close this window. Applications that you allowed stay connected.";
+    notice(app, "You are signed out", words, Some(("/login", "Sign in again")))
 }

@@ -19,10 +19,8 @@ use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
 use crate::web::guard::same_origin::SameOrigin;
-use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, leads_to, notice, waiting};
+use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, leads_to, waiting};
 
-/// What a locked customer reads, word for word.
-const RESTRICTED: &str = "Your account is temporarily restricted. Please contact customer service.";
 /// What everybody else reads after a wrong try.
 const WRONG: &str = "That did not match. Please check what you typed and try again.";
 
@@ -34,6 +32,13 @@ struct LoginPage {
     problem: Option<String>,
     username: String,
     csrf: String,
+}
+
+/// What a locked customer reads.
+#[derive(Template)]
+#[template(path = "restricted.html")]
+struct RestrictedPage {
+    frame: Frame,
 }
 
 /// The sign-in page, or where it leads.
@@ -72,9 +77,10 @@ async fn begin(app: &Shared, info: &RequestInfo, jar: &CookieJar<'_>) -> Result<
 }
 
 async fn page(app: &Shared, login: &Login, username: String, problem: Option<String>) -> Result<Page, PageError> {
+    let client = pages::asking_client(app, login).await?;
     let page = LoginPage {
-        frame: Frame::new(app),
-        client: pages::asking_client(app, login).await?,
+        frame: Frame::new(app).accented(client.as_ref().and_then(|client| client.color)),
+        client: client.map(|client| client.name),
         problem,
         username,
         csrf: csrf(app, &login.login_id),
@@ -106,8 +112,9 @@ pub async fn submit(
         LoginOutcome::Welcome(welcome) => go_on(app, &info, jar, &welcome).await,
         LoginOutcome::Refused => refused(app, &login, typed).await,
         LoginOutcome::Restricted => {
-            let page = notice(app, "You cannot sign in now", RESTRICTED, None)?;
-            Ok(Answer::Page(Box::new(page.with_status(Status::Forbidden))))
+            let page = RestrictedPage { frame: Frame::new(app) };
+            let page = Page::render(&page.frame, &page)?.with_status(Status::Forbidden);
+            Ok(Answer::Page(Box::new(page)))
         }
         LoginOutcome::Wait(wait) => {
             let page = page(app, &login, typed, Some(waiting(wait.seconds()))).await?;

@@ -70,7 +70,11 @@ async fn app(server: &Program, bank: &Bank, secrets: &mut Secrets) -> Pair {
     assert_eq!(server.post("/oauth/token", None, &redeem).await.error(), "invalid_grant", "replay");
     let account = browser.get("/account").await;
     secrets.browser(&browser, &account);
-    let again = browser.get(&authorize_path("naybitono-mobile", &[])).await;
+    let asked = browser.get(&authorize_path("naybitono-mobile", &[])).await;
+    secrets.browser(&browser, &asked);
+    let page = browser.get("/consent").await;
+    secrets.browser(&browser, &page);
+    let again = browser.post("/consent", &[("csrf_token", &page.csrf()), ("decision", "approve")]).await;
     secrets.browser(&browser, &again);
     let code = again.answer("code").expect("signed in already");
     let redeem = [redeem[0], redeem[1], ("code", &code), redeem[3]];
