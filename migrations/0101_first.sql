@@ -228,6 +228,8 @@ CREATE INDEX sessions_live_by_device ON sessions (device_id, created_at) WHERE d
 CREATE INDEX sessions_by_client ON sessions (client_id, created_at);
 CREATE INDEX sessions_standing ON sessions (client_id, standing_key, created_at) WHERE standing_key IS NOT NULL;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+-- With `ended_at`, so that counting reads the index alone on both engines.
+CREATE INDEX sessions_living ON sessions (global_epoch, expires_at, ended_at) WHERE ended_at IS NULL;
 
 -- Access tokens taken back one by one, until they expire.
 CREATE TABLE revoked_tokens (
@@ -300,6 +302,8 @@ CREATE INDEX incidents_by_target ON incidents (target_kind, target_id, opened_at
 CREATE INDEX incidents_unswept ON incidents (opened_at) WHERE swept_at IS NULL;
 -- One lockdown at a time: two agents at once get the same incident.
 CREATE UNIQUE INDEX incidents_open ON incidents (target_id) WHERE target_kind = 'customer' AND closed_at IS NULL;
+CREATE INDEX incidents_by_time ON incidents (opened_at, incident_id);
+CREATE INDEX incidents_by_kind ON incidents (target_kind, opened_at);
 
 -- Repeated requests: the key belongs to the caller, the digest to the body.
 CREATE TABLE idempotency_keys (
@@ -322,6 +326,14 @@ CREATE TABLE throttles (
 CREATE INDEX throttles_by_subject ON throttles (subject_id) WHERE subject_id IS NOT NULL;
 CREATE INDEX throttles_unknown ON throttles (last_tried_at) WHERE subject_id IS NULL;
 
+-- How often things happened, minute by minute, for two days: what the console's first page shows.
+CREATE TABLE tallies (
+    name      TEXT NOT NULL,
+    at_minute TIMESTAMPTZ NOT NULL,
+    count     BIGINT NOT NULL,
+    PRIMARY KEY (name, at_minute)
+);
+
 -- Who did what. Only ever added to.
 CREATE TABLE audit (
     audit_id    UUID PRIMARY KEY,
@@ -342,6 +354,6 @@ CREATE INDEX audit_by_customer ON audit (customer_id, audit_id) WHERE customer_i
 CREATE INDEX audit_by_action ON audit (action, audit_id);
 -- What a person did or what was done to them, without the routine of their apps; and which colleagues looked.
 CREATE INDEX audit_events ON audit (customer_id, audit_id)
-    WHERE customer_id IS NOT NULL AND action <> 'customer_read'
+    WHERE customer_id IS NOT NULL AND action <> 'customer_read' AND action <> 'incident_read'
         AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'));
 CREATE INDEX audit_looks ON audit (customer_id, audit_id) WHERE action = 'customer_read';

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::model::tally::{Tally, minute};
 
 /// Most sessions remembered between two flushes; beyond it the newest are not noted until the next one.
 const MOST: usize = 100_000;
@@ -47,6 +48,7 @@ pub struct Activity {
     pages: Mutex<HashMap<Uuid, Seen>>,
     console: Mutex<HashMap<Uuid, Timestamp>>,
     tokens: Mutex<HashMap<String, i64>>,
+    tallies: Mutex<HashMap<(Tally, Timestamp), i64>>,
 }
 
 impl Activity {
@@ -97,6 +99,17 @@ impl Activity {
     /// Takes the counts so far.
     pub fn take_tokens(&self) -> Vec<(String, i64)> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    }
+
+    /// Counts one of something that happens.
+    pub fn count(&self, tally: Tally, at: Timestamp) {
+        let mut counts = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((tally, minute(at))).or_default() += 1;
+    }
+
+    /// Takes the counts so far, by minute.
+    pub fn take_tallies(&self) -> Vec<((Tally, Timestamp), i64)> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
     }
 }
 

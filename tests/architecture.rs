@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "store", "view",
         ],
     ),
-    ("activity", &["clock"]),
+    ("activity", &["clock", "model"]),
     ("web", &["app", "clock", "config", "limits", "log", "model", "policy", "secret", "service"]),
     ("jobs", &["activity", "app", "clock", "model", "send", "service", "store", "view"]),
     (

@@ -34,7 +34,7 @@ pub async fn run(out: Output, options: Options) -> Result<(), Failure> {
     begin_anew(&options.data, &settings).await?;
     let (app, _lock) = serve::open(settings).await?;
     let app = Arc::new(app);
-    let bank = seed(&app).await?;
+    let bank = Box::pin(seed(&app)).await?;
     out.say(&object(&app, &bank), &text(&app, &bank))?;
     let traffic = tokio::spawn(demo_traffic::run(app.clone(), bank));
     let served = serve::launch(app).await;
@@ -116,12 +116,13 @@ fn text(app: &App, bank: &Bank) -> String {
         .replace("@RESCIND@", &std::env::current_exe().map_or("rescind".to_owned(), |exe| exe.display().to_string()));
     format!(
         "{} is open at {}  (demo data; everything is new at every start)\n\n\
-         Customer  {}  {}\nStaff     (their console is not built yet; `lockdown` and the API are)\n{}\n\n\
+         Customer  {}  {}\nStaff     sign in at {}/console\n{}\n\n\
          Copy and paste into a second shell:\n\n{walk}",
         app.settings.name,
         app.settings.issuer,
         bank.customer,
         bank.password.expose(),
+        app.settings.issuer,
         staff.join("\n"),
     )
 }

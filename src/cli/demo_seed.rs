@@ -76,11 +76,11 @@ pub async fn seed(app: &App) -> Result<Bank, Failure> {
         let (id, password) = enter(app, &actor, (&id, name, &email, &format!("+254{number}"))).await?;
         phones.extend(demo_devices::of(index).map(|handset| Phone::new(&id, &password, handset)));
         if let Some((computer, address)) = demo_devices::computer(index) {
-            look_at_pages(app, (&id, &password), computer, address).await?;
+            Box::pin(look_at_pages(app, (&id, &password), computer, address)).await?;
         }
     }
     for phone in &mut phones {
-        sign_in(app, phone).await?;
+        Box::pin(sign_in(app, phone)).await?;
     }
     Ok(Bank { customer, password, staff, clients, phones })
 }

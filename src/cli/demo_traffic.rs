@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::device::DeviceDetails;
 use crate::model::ids::CustomerId;
+use crate::model::tally::Tally;
 use crate::secret::text::SecretText;
 use crate::secret::{client_secret, random};
 use crate::service::authorize::{Asked, Step};
@@ -115,7 +116,7 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
         replaces: None,
         browser: DeviceDetails { user_agent: actor.agent.clone(), ..DeviceDetails::default() },
     };
-    let LoginOutcome::Welcome(welcome) = login::sign_in(app, &actor, form).await? else { return Ok(()) };
+    let LoginOutcome::Welcome(welcome) = Box::pin(login::sign_in(app, &actor, form)).await? else { return Ok(()) };
     let After::Redirect(to) = consent::after_sign_in(app, &actor, &welcome.login, &welcome.session).await? else {
         return Ok(());
     };
@@ -130,9 +131,21 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
             resources: &[],
             device: DeviceDetails::default(),
         };
-        phone.tokens = code::redeem(app, &actor, &known, asked).await.ok();
+        let redeemed = code::redeem(app, &actor, &known, asked).await;
+        count(app, &redeemed);
+        phone.tokens = redeemed.ok();
     }
     Ok(())
+}
+
+/// What the token endpoint counts for the console's figures, which these phones do not pass through.
+fn count(app: &App, answer: &Result<Tokens, TokenError>) {
+    let tally = match answer {
+        Ok(_) => Tally::TokensIssued,
+        Err(TokenError::Refused(_)) => Tally::TokensRefused,
+        Err(TokenError::Fault(_)) => return,
+    };
+    app.activity.count(tally, app.clock.now());
 }
 
 /// Uses the phones until the task is dropped. What fails is tried again later.
@@ -142,14 +155,14 @@ pub async fn run(app: Arc<App>, mut bank: Bank) {
         let count = bank.phones.len();
         // John's phones are used often, so that there is something to see.
         let index = if turn % 3 == 0 { turn % 2 } else { turn % count };
-        if let Err(Failure(why)) = use_phone(&app, &mut bank.phones[index], turn).await {
+        if let Err(Failure(why)) = Box::pin(use_phone(&app, &mut bank.phones[index], turn)).await {
             tracing::debug!(why, "demo traffic");
         }
     }
 }
 
 async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Failure> {
-    let Some(tokens) = phone.tokens.take() else { return sign_in(app, phone).await };
+    let Some(tokens) = phone.tokens.take() else { return Box::pin(sign_in(app, phone)).await };
     let mut conn = app.db.read().await?;
     let (api, client) = (clients::find(&mut conn, "accounts-api").await?, clients::find_known(&mut conn, APP).await?);
     drop(conn);
@@ -162,7 +175,9 @@ async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Fail
     }
     let Some(token) = tokens.refresh.as_ref() else { return Ok(()) };
     let asked = refresh::Asked { token: token.expose(), scope: None, resources: &[] };
-    match refresh::refresh(app, &phone.actor(), &client, asked).await {
+    let refreshed = refresh::refresh(app, &phone.actor(), &client, asked).await;
+    count(app, &refreshed);
+    match refreshed {
         Ok(next) => phone.tokens = Some(next),
         Err(TokenError::Refused(_)) => {}
         Err(TokenError::Fault(fault)) => {

@@ -86,15 +86,21 @@ impl Raw {
         self.text(name).split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
     }
 
+    fn database_url(&self) -> Result<String, ConfigError> {
+        let wrong = |rule: &str| ConfigError(format!("{} {rule}", env_name("database_url")));
+        let text = self.text("database_url");
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| text.starts_with(start)) {
+            return Err(wrong("must begin with postgres:// or sqlite:"));
+        }
+        if !text.starts_with("sqlite:") && url::Url::parse(&text).is_err() {
+            return Err(wrong("is not a URL: write postgres://user:password@host/name"));
+        }
+        Ok(text)
+    }
+
     pub(super) fn settings(self, rocket: Figment) -> Result<Settings, ConfigError> {
         let wrong = |name: &str, rule: &str| ConfigError(format!("{} {rule}", env_name(name)));
-        let database_url = self.text("database_url");
-        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|start| database_url.starts_with(start)) {
-            return Err(wrong("database_url", "must begin with postgres:// or sqlite:"));
-        }
-        if !database_url.starts_with("sqlite:") && url::Url::parse(&database_url).is_err() {
-            return Err(wrong("database_url", "is not a URL: write postgres://user:password@host/name"));
-        }
+        let database_url = self.database_url()?;
         let token_prefix = self.text("token_prefix");
         crate::secret::seal::Sealer::new(&token_prefix, &KeyRing::generate())
             .map_err(|_| wrong("token_prefix", "must be 2 to 12 of a-z 0-9, the first a letter"))?;
@@ -108,10 +114,7 @@ impl Raw {
         if phone_country.as_ref().is_some_and(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
             return Err(wrong("phone_country", "must be two capital letters, such as KE"));
         }
-        let support_phone = self.optional("support_phone");
-        if support_phone.as_ref().is_some_and(|text| !is_callable(text)) {
-            return Err(wrong("support_phone", "must be a telephone number of at most 30 digits, spaces and +()-."));
-        }
+        let support_phone = self.support_phone()?;
         let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
         let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
         let secrets: BTreeMap<_, _> = secrets.collect();
@@ -150,6 +153,13 @@ impl Raw {
             return Err(wrong("breached_passwords", &format!("names no file: {}", list.display())));
         }
         Ok(settings)
+    }
+
+    fn support_phone(&self) -> Result<Option<String>, ConfigError> {
+        let text = self.optional("support_phone");
+        let rule = "must be a telephone number of at most 30 digits, spaces and +()-.";
+        let is_wrong = text.as_ref().is_some_and(|text| !is_callable(text));
+        if is_wrong { Err(ConfigError(format!("{} {rule}", env_name("support_phone")))) } else { Ok(text) }
     }
 
     fn lifetimes(&self) -> Result<Lifetimes, ConfigError> {

@@ -13,8 +13,10 @@ use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::incident::Incident;
 use crate::service::audit::{Told, record};
+use crate::service::figures;
 use crate::store::{
-    StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, staff_sessions, throttles,
+    StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, staff_sessions, tallies,
+    throttles,
 };
 
 /// Rows touched in one transaction.
@@ -24,14 +26,29 @@ const FLUSHED: usize = 200;
 
 /// Runs all jobs until the task is dropped. Failures are logged and tried again at the next turn.
 pub async fn run(app: Arc<App>) {
+    tokio::join!(run_short(&app), run_counting(&app));
+}
+
+/// Counting may take as long as a statement may: nothing else waits for it.
+async fn run_counting(app: &App) {
+    let mut turn = every(Duration::from_mins(1));
+    loop {
+        turn.tick().await;
+        if let Err(error) = figures::count_living(app).await {
+            tracing::warn!(%error, "living sessions were not counted and will be at the next turn");
+        }
+    }
+}
+
+async fn run_short(app: &App) {
     let mut seen = every(Duration::from_secs(5));
     let mut sweep = every(Duration::from_secs(1));
     let mut tidy = every(Duration::from_mins(1));
     loop {
         let (name, done) = tokio::select! {
-            _ = seen.tick() => ("flush_seen", flush_seen(&app).await),
-            _ = sweep.tick() => ("sweep", sweep_incidents(&app).await),
-            _ = tidy.tick() => ("tidy", tidy_up(&app).await),
+            _ = seen.tick() => ("flush_seen", flush_seen(app).await),
+            _ = sweep.tick() => ("sweep", sweep_incidents(app).await),
+            _ = tidy.tick() => ("tidy", tidy_up(app).await),
         };
         if let Err(error) = done {
             tracing::warn!(%error, job = name, "a job failed and will be tried again");
@@ -55,7 +72,7 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-/// Writes when sessions, devices, browser sessions and staff were last seen.
+/// Writes when sessions, devices, browser sessions and staff were last seen, and what was counted.
 pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
     // In one order on every node, sessions before devices, so that two nodes never wait for each other.
     let (mut seen, pages) = (app.activity.take(), app.activity.take_pages());
@@ -80,6 +97,14 @@ pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
         let mut tx = app.db.begin().await?;
         for (id, seen) in batch {
             browser_sessions::touch(&mut tx, *id, seen.at).await?;
+        }
+        tx.commit().await?;
+    }
+    let tallies = app.activity.take_tallies();
+    for batch in tallies.chunks(FLUSHED) {
+        let mut tx = app.db.begin().await?;
+        for ((tally, minute), count) in batch {
+            tallies::add(&mut tx, *tally, *minute, *count).await?;
         }
         tx.commit().await?;
     }
@@ -128,8 +153,8 @@ async fn sweep_batch(app: &App, incident: &Incident) -> Result<bool, StoreError>
     Ok(i64::try_from(swept).unwrap_or(0) == BATCH)
 }
 
-/// Drops sign-ins that were given up and single revocations of tokens that ran out; writes down token counts.
-async fn tidy_up(app: &App) -> Result<(), StoreError> {
+/// Drops sign-ins that were given up, old counts and single revocations of tokens that ran out; writes down token counts.
+pub async fn tidy_up(app: &App) -> Result<(), StoreError> {
     while tidy_batch(app).await? {
         tokio::task::yield_now().await;
     }
@@ -146,6 +171,7 @@ async fn tidy_batch(app: &App) -> Result<bool, StoreError> {
         throttles::delete_unknown(&mut tx, now - TimeDelta::days(1), BATCH).await?,
         // Kept for a while after their end: they say which browsers somebody signed in with before.
         staff_sessions::delete_expired(&mut tx, now - TimeDelta::days(90), BATCH).await?,
+        tallies::delete_old(&mut tx, now - TimeDelta::hours(48), BATCH).await?,
     ];
     tx.commit().await?;
     Ok(dropped.into_iter().any(|rows| i64::try_from(rows).unwrap_or(0) == BATCH))

@@ -187,3 +187,12 @@ pub struct Row {
     /// In which request.
     pub request_id: String,
 }
+
+/// Which rows are wanted; `None`: whatever it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Of one customer.
+    pub customer: Option<&'a str>,
+    /// Of one action.
+    pub action: Option<&'a str>,
+}

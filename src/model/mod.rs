@@ -16,3 +16,4 @@ pub mod network;
 pub mod scope;
 pub mod session;
 pub mod staff;
+pub mod tally;

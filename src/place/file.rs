@@ -1,4 +1,4 @@
-//! A file of places in MaxMind's format (GeoLite2 City or Country and what others make in that shape). Read whole at the
+//! A file of places in `MaxMind`'s format (GeoLite2 City or Country and what others make in that shape). Read whole at the
 //! start, and looked at: a file that is broken or about something else is refused then, not found empty later.
 
 use std::net::IpAddr;

@@ -32,7 +32,7 @@ const MOST_BOXES: usize = 50;
 #[must_use]
 pub fn optional(asked: &Scope) -> Vec<&str> {
     let count = asked.words().count();
-    if count < 2 || count > MOST_BOXES {
+    if !(2..=MOST_BOXES).contains(&count) {
         return Vec::new();
     }
     asked.words().filter(|word| *word != "openid").collect()

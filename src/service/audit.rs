@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::Fault;
 use crate::app::App;
 use crate::model::actor::Actor;
-use crate::model::audit::{Action, Entry, Outcome, Row};
+use crate::model::audit::{Action, Entry, Outcome, Row, Wanted};
 use crate::secret::random;
 use crate::store::{self, Conn, StoreError};
 
@@ -102,4 +102,23 @@ pub async fn list(
     record_alone(app, actor, read).await?;
     let mut conn = app.db.read().await?;
     Ok(store::audit::list(&mut conn, customer, after, limit).await?)
+}
+
+/// A page of the trail, newest first, before an id; reading it is itself recorded. A page's worth and one more, so that the
+/// caller knows whether there is another.
+pub async fn list_newest(
+    app: &App,
+    actor: &Actor,
+    wanted: Wanted<'_>,
+    before: Uuid,
+    limit: i64,
+) -> Result<Vec<Row>, Fault> {
+    let told = Told::done(Action::AuditRead, "audit", wanted.customer.unwrap_or("*"));
+    let told = match wanted.action {
+        Some(action) => told.because(action),
+        None => told,
+    };
+    record_alone(app, actor, told).await?;
+    let mut conn = app.db.read().await?;
+    Ok(store::audit::list_newest(&mut conn, wanted, before, limit).await?)
 }

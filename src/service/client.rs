@@ -1,7 +1,7 @@
 //! Registering and changing clients.
 
 use super::Fault;
-use super::audit::{Told, record};
+use super::audit::{Told, record, record_alone};
 use super::lockdown::{self, Why};
 use super::taking_back::Taken;
 use crate::app::App;
@@ -81,6 +81,12 @@ async fn new_secret(app: &App, tx: &mut Conn, id: &ClientId) -> Result<SecretTex
 
 async fn tell(app: &App, tx: &mut Conn, actor: &Actor, id: &ClientId, what: &str) -> Result<(), StoreError> {
     record(app, tx, actor, Told::done(Action::ClientWrite, "client", id).because(what)).await
+}
+
+/// All clients. Recorded.
+pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Client>, Fault> {
+    record_alone(app, actor, Told::done(Action::SettingsRead, "client", "*")).await?;
+    Ok(clients::list(&mut app.db.read().await?).await?)
 }
 
 /// A web origin that some enabled client registered (for CORS preflights).

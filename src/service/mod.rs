@@ -12,6 +12,8 @@ pub mod client_credentials;
 pub mod code;
 pub mod consent;
 pub mod customer;
+pub mod figures;
+pub mod incidents;
 pub mod introspect;
 pub mod lockdown;
 pub mod login;

@@ -58,7 +58,7 @@ pub async fn show(app: &App, actor: &Actor, id: &IncidentId) -> Result<Option<Sh
     };
     let standing = standing(&mut conn, &incident).await?;
     drop(conn);
-    let told = Told::done(Action::CustomerRead, "incident", id);
+    let told = Told::done(Action::IncidentRead, "incident", id);
     let owner = incident.customer_id.as_ref().map(ToString::to_string);
     record_alone(app, actor, told.of_any(owner.as_deref()).because("receipt")).await?;
     Ok(Some(Sheet { incident, customer, device, standing, durable, checked_at: app.clock.now() }))

@@ -1,7 +1,7 @@
 //! Entering and changing staff.
 
 use super::Fault;
-use super::audit::{Told, record};
+use super::audit::{Told, record, record_alone};
 use super::new_password::check;
 use crate::app::App;
 use crate::model::actor::Actor;
@@ -75,6 +75,12 @@ pub async fn reset(app: &App, actor: &Actor, username: &StaffId, password: &Secr
     record(app, &mut tx, actor, Told::done(Action::StaffWrite, "staff", username).because("password reset")).await?;
     tx.commit().await?;
     Ok(Entered::Done)
+}
+
+/// All staff by name. Recorded.
+pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Staff>, Fault> {
+    record_alone(app, actor, Told::done(Action::SettingsRead, "staff", "*")).await?;
+    Ok(staff::list(&mut app.db.read().await?).await?)
 }
 
 fn context<'a>(app: &'a App, username: &'a StaffId) -> [&'a str; 3] {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::engine::{FromRow, Row as SqlRow};
 use super::{Conn, StoreError};
-use crate::model::audit::{Action, Entry, Row};
+use crate::model::audit::{Action, Entry, Row, Wanted};
 
 /// What a row is read from. Named one by one: a later release may add columns while this one serves.
 macro_rules! columns {
@@ -84,7 +84,7 @@ pub const LIST_EVENTS_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND audit_id < $3 AND customer_id IS NOT NULL
-      AND action <> 'customer_read'
+      AND action <> 'customer_read' AND action <> 'incident_read'
       AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
       ORDER BY audit_id DESC LIMIT $4"
 );
@@ -104,7 +104,7 @@ pub const LAST_ALARM_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND customer_id IS NOT NULL
-      AND action <> 'customer_read'
+      AND action <> 'customer_read' AND action <> 'incident_read'
       AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
       AND (action = 'refresh_reuse' OR action = 'code_replay' OR action = 'generation_ahead')
       ORDER BY audit_id DESC LIMIT 1"
@@ -134,5 +134,45 @@ pub async fn list(conn: &mut Conn, customer: Option<&str>, after: Uuid, limit: i
     } else {
         let sql = concat!("SELECT ", columns!(), " FROM audit WHERE audit_id > $1 ORDER BY audit_id LIMIT $2");
         conn.fetch_all(sql, &[&after, &limit]).await
+    }
+}
+
+/// The reads in [`list_newest`].
+pub const NEWEST_SQL: &str =
+    concat!("SELECT ", columns!(), " FROM audit WHERE audit_id < $1 ORDER BY audit_id DESC LIMIT $2");
+/// The same of one customer.
+pub const NEWEST_OF_CUSTOMER_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3"
+);
+/// The same of one action: a range of its index, written so that no planner walks everybody's rows in the order of time.
+pub const NEWEST_OF_ACTION_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE action >= $1 AND (action, audit_id) < ($1, $2)
+      ORDER BY action DESC, audit_id DESC LIMIT $3"
+);
+/// The same of one action on one customer. `COALESCE` keeps the engines from walking everybody's rows of the action.
+pub const NEWEST_OF_BOTH_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE customer_id = $1 AND COALESCE(action, '') = $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
+);
+
+/// Rows before an id, newest first.
+pub async fn list_newest(
+    conn: &mut Conn,
+    wanted: Wanted<'_>,
+    before: Uuid,
+    limit: i64,
+) -> Result<Vec<Row>, StoreError> {
+    match (wanted.customer, wanted.action) {
+        (None, None) => conn.fetch_all(NEWEST_SQL, &[&before, &limit]).await,
+        (Some(customer), None) => conn.fetch_all(NEWEST_OF_CUSTOMER_SQL, &[&customer, &before, &limit]).await,
+        (None, Some(action)) => conn.fetch_all(NEWEST_OF_ACTION_SQL, &[&action, &before, &limit]).await,
+        (Some(customer), Some(action)) => {
+            conn.fetch_all(NEWEST_OF_BOTH_SQL, &[&customer, &action, &before, &limit]).await
+        }
     }
 }

@@ -161,3 +161,26 @@ pub async fn close(conn: &mut Conn, id: &IncidentId, closing: &Closing<'_>) -> R
         .await?;
     Ok(done == 1)
 }
+
+/// The read in [`list`].
+pub const LIST_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM incidents WHERE opened_at < $1 OR (opened_at = $1 AND incident_id < $2)
+      ORDER BY opened_at DESC, incident_id DESC LIMIT $3"
+);
+
+/// All incidents, newest first, before (`opened_at`, id) of the page above.
+pub async fn list(conn: &mut Conn, before: (Timestamp, &str), limit: i64) -> Result<Vec<Incident>, StoreError> {
+    conn.fetch_all(LIST_SQL, &[&before.0, &before.1, &limit]).await
+}
+
+/// The read in [`count_since`]. Ordered, so that a planner that expects many rows still begins at the index.
+pub const COUNT_SINCE_SQL: &str = "SELECT COUNT(*) FROM
+     (SELECT 1 AS one FROM incidents WHERE target_kind = $1 AND opened_at >= $2
+          ORDER BY opened_at DESC LIMIT $3) found";
+
+/// How many incidents about a kind of target were opened since a time, counted up to `most`.
+pub async fn count_since(conn: &mut Conn, kind: &str, since: Timestamp, most: i64) -> Result<i64, StoreError> {
+    Ok(conn.value(COUNT_SINCE_SQL, &[&kind, &since, &most]).await?.unwrap_or_default())
+}

@@ -25,6 +25,7 @@ pub mod sessions;
 pub mod staff;
 pub mod staff_sessions;
 pub mod subjects;
+pub mod tallies;
 pub mod throttles;
 
 pub use engine::{Conn, Db};

@@ -107,6 +107,12 @@ impl OAuthError {
             .with("WWW-Authenticate", "Bearer error=\"invalid_token\"")
     }
 
+    /// Whether the caller was refused, and not failed.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.status.code < 500
+    }
+
     fn of_status(status: Status) -> Self {
         match status.code {
             400 => Self::new(status, "invalid_request", "The request is malformed"),

@@ -170,14 +170,6 @@ struct Notice {
     request_id: String,
 }
 
-/// One thing said to a person.
-pub fn notice(app: &App, title: &str, words: &str, next: Option<(&str, &str)>) -> Result<Page, PageError> {
-    let frame = Frame::new(app);
-    let next = next.map(|(to, label)| (to.to_owned(), label.to_owned()));
-    let notice = Notice { frame, title: title.to_owned(), words: words.to_owned(), next, request_id: String::new() };
-    Page::render(&notice.frame, &notice)
-}
-
 /// An error as a person reads it. Never a redirect, never what went wrong inside.
 #[derive(Clone, Debug)]
 pub struct PageError {

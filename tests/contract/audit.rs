@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use rescind::model::actor::{Actor, Who};
-use rescind::model::audit::{Action, Entry, Outcome};
+use rescind::model::audit::{Action, Entry, Outcome, Wanted};
 use rescind::model::ids::StaffId;
 use rescind::store::{Db, StoreError, audit};
 use uuid::Uuid;
@@ -166,7 +166,8 @@ async fn the_last_program_that_did_something_to_a_target_is_told() {
 async fn events_are_newest_first_between_two_ids_and_leave_out_routine() {
     on_both_engines(async |db| {
         let of = |action: Action| Entry { action, outcome: Outcome::Done, ..entry(Some("john")) };
-        let quiet = [Action::Refresh, Action::RefreshRetry, Action::CodeIssue, Action::CustomerRead];
+        let quiet =
+            [Action::Refresh, Action::RefreshRetry, Action::CodeIssue, Action::CustomerRead, Action::IncidentRead];
         let told = [of(Action::SignIn), of(Action::RefreshReuse), of(Action::SignOut)];
         for one in told.iter().chain(&quiet.map(of)).chain([&entry(Some("jane")), &entry(None)]) {
             write(&db, one).await;
@@ -214,6 +215,31 @@ async fn the_last_alarm_and_who_looked_are_found() {
         let looks = audit::list_looks(&mut conn, "john", 9).await.unwrap();
         assert_eq!(looks.iter().map(|row| row.audit_id).collect::<Vec<_>>(), [all[5].audit_id, all[1].audit_id]);
         assert_eq!(audit::list_looks(&mut conn, "john", 1).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_newest_rows_come_first_of_one_customer_or_one_action_if_asked() {
+    on_both_engines(async |db| {
+        let mut ids = Vec::new();
+        for n in 0..8 {
+            let action = if n < 4 { Action::Lockdown } else { Action::Unlock };
+            let one = Entry { action, ..entry([Some("john"), Some("jane")][n % 2]) };
+            write(&db, &one).await;
+            ids.push(one.audit_id);
+        }
+        let list = async |customer, action, before, limit| {
+            let wanted = Wanted { customer, action };
+            let rows = audit::list_newest(&mut db.read().await.unwrap(), wanted, before, limit).await.unwrap();
+            rows.iter().map(|row| ids.iter().position(|id| *id == row.audit_id).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(list(None, None, Uuid::max(), 3).await, [7, 6, 5]);
+        assert_eq!(list(None, None, ids[5], 9).await, [4, 3, 2, 1, 0]);
+        assert_eq!(list(Some("john"), None, ids[6], 9).await, [4, 2, 0]);
+        assert_eq!(list(None, Some("lockdown"), Uuid::max(), 9).await, [3, 2, 1, 0]);
+        assert_eq!(list(Some("jane"), Some("unlock"), Uuid::max(), 9).await, [7, 5]);
+        assert!(list(Some("nobody"), None, Uuid::max(), 9).await.is_empty());
     })
     .await;
 }

@@ -154,6 +154,30 @@ async fn the_first_proof_is_the_one_that_is_kept() {
 }
 
 #[tokio::test]
+async fn all_incidents_are_listed_newest_first_without_gaps_or_repeats() {
+    on_both_engines(async |db| {
+        let mut expected = Vec::new();
+        // Two opened in the same millisecond are told apart by their number.
+        for (id, ms) in [("INC_D", 30), ("INC_C", 20), ("INC_B", 20), ("INC_A", 10)] {
+            let one = Incident { target_kind: "device".to_owned(), opened_at: at(ms), ..incident(id, "d") };
+            open(&db, &one).await.unwrap();
+            expected.push(id.to_owned());
+        }
+        let (mut listed, mut before) = (Vec::new(), (at(1_000), String::new()));
+        loop {
+            let page = incidents::list(&mut db.read().await.unwrap(), (before.0, &before.1), 1).await.unwrap();
+            let Some(one) = page.first() else { break };
+            before = (one.opened_at, one.incident_id.to_string());
+            listed.push(one.incident_id.to_string());
+        }
+        assert_eq!(listed, expected);
+        let page = incidents::list(&mut db.read().await.unwrap(), (at(1_000), ""), 3).await.unwrap();
+        assert_eq!(page.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn incidents_of_a_customer_are_listed_newest_first_with_those_of_their_devices() {
     on_both_engines(async |db| {
         open(&db, &incident("INC_1", "john")).await.unwrap();
@@ -173,6 +197,25 @@ async fn incidents_of_a_customer_are_listed_newest_first_with_those_of_their_dev
         assert_eq!(ids, ["INC_2", "INC_1"]);
         assert_eq!(found[0], device);
         assert_eq!(incidents::list_of_customer(&mut conn, &customer_id("john"), 1).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn incidents_of_a_kind_are_counted_since_a_time_and_no_further_than_asked() {
+    on_both_engines(async |db| {
+        for (id, who, kind, ms) in [
+            ("INC_1", "john", "customer", 9),
+            ("INC_2", "jane", "customer", 10),
+            ("INC_3", "jack", "customer", 11),
+            ("INC_4", "d", "device", 11),
+        ] {
+            let one = Incident { target_kind: kind.to_owned(), opened_at: at(ms), ..incident(id, who) };
+            open(&db, &one).await.unwrap();
+        }
+        let count =
+            async |most| incidents::count_since(&mut db.read().await.unwrap(), "customer", at(10), most).await.unwrap();
+        assert_eq!((count(9).await, count(1).await), (2, 1));
     })
     .await;
 }

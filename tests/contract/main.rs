@@ -27,4 +27,5 @@ mod sessions;
 mod staff;
 mod staff_sessions;
 mod subjects;
+mod tallies;
 mod throttles;

@@ -483,3 +483,20 @@ async fn live_sessions_of_one_device_are_paged_and_those_of_a_person_counted_up_
     })
     .await;
 }
+
+#[tokio::test]
+async fn living_sessions_are_counted_no_further_than_asked() {
+    on_both_engines(async |db| {
+        let home = household(&db, "john", "app").await;
+        let expired = Session { expires_at: at(HOUR), ..home.session() };
+        let older = Session { epochs: Epochs { global: 0, ..BORN }, ..home.session() };
+        let ended = home.session();
+        for one in [&home.session(), &home.session(), &home.session(), &expired, &older, &ended] {
+            stored_session(&db, one).await;
+        }
+        in_one(&db, async |c| sessions::end(c, ended.session_id, "signed_out", at(1)).await).await.unwrap();
+        let count = async |most| sessions::count_living(&mut db.read().await.unwrap(), at(HOUR), most).await.unwrap();
+        assert_eq!((count(99).await, count(2).await), (3, 2));
+    })
+    .await;
+}

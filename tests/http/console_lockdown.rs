@@ -49,7 +49,7 @@ async fn lck_02_from_the_customers_page_two_presses_lead_to_a_confirmed_receipt(
         &format!("Incident number {number}"),
         "Why Phone stolen Note on the bus By the-agent",
         "Devices 1 Sessions ended 1",
-        "on 1 node Stored safely on this database's disk",
+        "on 1 node Stored safely on one database machine",
         "Your devices are locked. Nobody can use your account",
         "Your incident number is",
     ] {
@@ -139,6 +139,21 @@ async fn lck_02_what_is_not_proven_says_so_and_can_be_pressed_again() {
     says(&failed, &number);
     says(&agent.get(done.location()).await, "CONFIRMED.");
     assert!(!server.is_active(&pair.access).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lck_02_a_database_that_is_gone_when_the_button_is_pressed_is_not_confirmed() {
+    let server = TestServer::start().await;
+    let mut agent = server.staff(Role::Agent).await;
+    let page = agent.get(&page_of(JOHN)).await;
+    server.db_run("ALTER TABLE staff_sessions RENAME TO gone", &[]).await;
+    let failed = agent.press(&page, &[("reason", "Phone stolen")]).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    says(&failed, "NOT confirmed");
+    says(&failed, "Do not tell the caller that it is done");
+    server.db_run("ALTER TABLE gone RENAME TO staff_sessions", &[]).await;
+    assert_eq!(level(&server).await, 0);
+    incident(&agent.press(&page, &[("reason", "Phone stolen")]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

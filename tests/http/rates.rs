@@ -18,10 +18,16 @@ use crate::support::{ISSUER, JOHN, TestServer};
 const HERE: &str = "198.51.100.7";
 const ELSEWHERE: &str = "198.51.100.8";
 
+/// The same, for staff: the console is not shown outside the bank's own network.
+fn desk(from: &str) -> &'static str {
+    if from == HERE { "10.9.8.7" } else { "10.9.8.6" }
+}
+
 /// A request to be limited.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     Login,
+    Console,
     Authorize,
     Token(&'static str),
     Unproven(&'static str),
@@ -67,6 +73,9 @@ impl<'a> Callers<'a> {
                 let form = [("csrf_token", csrf.as_str()), ("username", name.as_str()), ("password", "wrong")];
                 browser.send(Method::POST, "/login", &[("Origin", ISSUER), forwarded[0]], Some(&form)).await
             }
+            Call::Console => {
+                browser.send(Method::GET, "/console/login", &[("X-Forwarded-For", desk(from))], None).await
+            }
             Call::Authorize => {
                 browser.send(Method::GET, &authorize_path("naybitono-mobile", &[]), &forwarded, None).await
             }
@@ -102,7 +111,9 @@ impl Call {
         let wait: u64 = seen.header("retry-after").parse().expect("seconds");
         assert!((1..=60).contains(&wait), "{self:?}: {wait}");
         match self {
-            Self::Login | Self::Authorize => assert!(seen.body.contains("Please wait"), "{}", seen.body),
+            Self::Login | Self::Console | Self::Authorize => {
+                assert!(seen.body.contains("Please wait"), "{}", seen.body);
+            }
             Self::Read(_) | Self::Lock(_) => {
                 assert_eq!(seen.header("content-type"), "application/problem+json", "{self:?}");
                 assert_eq!(seen.json()["status"], json!(429));
@@ -134,6 +145,7 @@ async fn rat_01_every_rule_lets_the_last_one_through_and_stops_the_next() {
     let server = server().await;
     let cases = [
         (Rule::SignInPerAddress, Call::Login, HERE, None),
+        (Rule::StaffSignInPerAddress, Call::Console, desk(HERE), None),
         (Rule::AuthorizePerAddress, Call::Authorize, HERE, None),
         (Rule::TokenPerAddress, Call::Token("naybitono-mobile"), HERE, None),
         (Rule::TokenPerClient, Call::Token("naybitono-web"), "naybitono-web", Some(Call::Token("batch-job"))),
@@ -165,7 +177,7 @@ async fn rat_01_every_rule_lets_the_last_one_through_and_stops_the_next() {
         call.is_too_many(&callers.make(call, HERE).await);
         let beside = match other {
             Some(other) => callers.make(other, HERE).await,
-            None if key == HERE => callers.make(call, ELSEWHERE).await,
+            None if key == HERE || key == desk(HERE) => callers.make(call, ELSEWHERE).await,
             None => continue,
         };
         assert_ne!(beside.status, StatusCode::TOO_MANY_REQUESTS, "{rule:?} limits others too: {}", beside.body);

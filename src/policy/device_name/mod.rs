@@ -64,10 +64,9 @@ fn windows_name(version: &str) -> Option<&'static str> {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
     let (major, build) = (parts.next()??, parts.nth(1).flatten().unwrap_or(0));
     match major {
-        0 => None,
+        0 | 11 | 12 => None,
         10 if build >= 22_000 => Some("Windows 11"),
         1..=10 => Some("Windows 10"),
-        11 | 12 => None,
         _ => Some("Windows 11"),
     }
 }

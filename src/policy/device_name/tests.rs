@@ -140,8 +140,8 @@ fn user_agents_of_browsers_and_apps() {
         ("Opera/9.80 (Android; Opera Mini/36.2/191.249; U; en) Presto/2.12.423 Version/12.16".to_owned(), "Opera Mini on Android", Phone),
         // Older browsers and web views still tell the model.
         (format!("Mozilla/5.0 (Linux; Android 13; SM-A145F) {CHROME} Mobile Safari/537.36"), "Galaxy A14", Phone),
-        (format!("Mozilla/5.0 (Linux; Android 13; TECNO CK7n Build/TP1A.220624.014; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/128.0.6613.146 Mobile Safari/537.36"), "Tecno Camon 20 Pro", Phone),
-        (format!("Mozilla/5.0 (Linux; Android 13; Acme Q7 Build/TP1A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/128.0.0.0 Mobile Safari/537.36"), "App on Android", Phone),
+        ("Mozilla/5.0 (Linux; Android 13; TECNO CK7n Build/TP1A.220624.014; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/128.0.6613.146 Mobile Safari/537.36".to_owned(), "Tecno Camon 20 Pro", Phone),
+        ("Mozilla/5.0 (Linux; Android 13; Acme Q7 Build/TP1A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/128.0.0.0 Mobile Safari/537.36".to_owned(), "App on Android", Phone),
         (format!("{iphone} {ios} Mobile/15E148 Instagram 349.0.0.20.104 (iPhone14,7; iOS 17_6; fr_FR; scale=3.00; 1170x2532)"), "iPhone 14", Phone),
         ("NaybitonoMobile/4.2 (iPhone14,2; iOS 17.1)".to_owned(), "iPhone 13 Pro", Phone),
         ("NaybitonoMobile/42 CFNetwork/1494.0.7 Darwin/23.4.0".to_owned(), "App on an Apple device", Unknown),

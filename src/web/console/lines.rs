@@ -1,8 +1,7 @@
 //! The lines of a customer's page: devices, sessions, events, changes and incidents, in words.
 
-use std::collections::BTreeMap;
-
-use super::events::{self, who_of};
+use super::events::{self, Known};
+use super::incidents::{person, what};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::audit::Row;
@@ -41,12 +40,14 @@ pub struct DeviceLine {
 }
 
 impl DeviceLine {
-    /// What lives on it, in a word or two.
+    /// What lives on it, in a word or two. Sessions are those of apps, as the page's figures and the receipt count them.
     #[must_use]
     pub fn summary(&self) -> String {
-        let shown = self.sessions.len() + self.browsers.len();
-        let over = if self.more.is_some() { "more than " } else { "" };
-        format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" })
+        let (shown, over) = (self.sessions.len(), if self.more.is_some() { "more than " } else { "" });
+        let sessions = (shown > 0).then(|| format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" }));
+        let pages = (!self.browsers.is_empty()).then(|| "signed in on our own pages".to_owned());
+        let told: Vec<String> = sessions.into_iter().chain(pages).collect();
+        told.join(", ")
     }
 }
 
@@ -158,7 +159,7 @@ fn session_line(moments: &Moments, session: &SessionView) -> SessionLine {
 pub struct Names<'a> {
     app: &'a App,
     moments: &'a Moments,
-    devices: BTreeMap<String, String>,
+    known: Known,
 }
 
 impl<'a> Names<'a> {
@@ -166,13 +167,16 @@ impl<'a> Names<'a> {
     #[must_use]
     pub fn new(app: &'a App, moments: &'a Moments, caller: &Caller) -> Self {
         let named = |device: &Device| (device.device_id.to_string(), device_name::name(device));
-        Self { app, moments, devices: caller.devices.iter().map(|line| named(&line.device)).collect() }
+        let sessions = caller.devices.iter().flat_map(|line| &line.sessions);
+        let apps = sessions.map(|session| (session.client_id.clone(), session.client_name.clone())).collect();
+        let devices = caller.devices.iter().map(|line| named(&line.device)).collect();
+        Self { app, moments, known: Known { devices, apps } }
     }
 
     /// Of a page that names no devices.
     #[must_use]
     pub fn of_nobody(app: &'a App, moments: &'a Moments) -> Self {
-        Self { app, moments, devices: BTreeMap::new() }
+        Self { app, moments, known: Known::default() }
     }
 
     /// A device.
@@ -188,7 +192,7 @@ impl<'a> Names<'a> {
         let is_customers = matches!(row.actor_kind.as_str(), "customer" | "anonymous");
         EventLine {
             at: self.moments.show(row.at),
-            words: events::words(row, &self.devices),
+            words: events::words(row, &self.known),
             place: self.app.places.of(row.address.as_deref().filter(|_| is_customers)),
             is_alarm: row.outcome == "alarm",
         }
@@ -209,7 +213,7 @@ impl<'a> Names<'a> {
             field: field(change),
             before: masked(&change.old_value),
             after: masked(&change.new_value),
-            by: who_of(&change.changed_by),
+            by: person(&change.changed_by),
         }
     }
 
@@ -221,7 +225,7 @@ impl<'a> Names<'a> {
             at: self.moments.show(incident.opened_at),
             what: what(&incident.target_kind),
             why: incident.reason.clone(),
-            by: who_of(&incident.opened_by),
+            by: person(&incident.opened_by),
             state: incident_state(incident),
         }
     }
@@ -229,7 +233,7 @@ impl<'a> Names<'a> {
     /// What must not be overlooked.
     #[must_use]
     pub fn warnings(&self, caller: &Caller, now: Timestamp) -> Vec<Warning> {
-        let theft = |row: &Row| Warning::Theft(self.moments.show(row.at), events::words(row, &self.devices));
+        let theft = |row: &Row| Warning::Theft(self.moments.show(row.at), events::words(row, &self.known));
         let mut all: Vec<Warning> = caller.alarm.iter().map(theft).collect();
         all.extend(contact_warnings(&caller.changes, caller, now, self.moments));
         all
@@ -253,19 +257,6 @@ fn field(change: &ContactChange) -> &'static str {
         "email" => "E-mail address",
         "name" => "Name",
         _ => "Contact detail",
-    }
-}
-
-/// What an incident's kind did.
-#[must_use]
-pub fn what(target_kind: &str) -> &'static str {
-    match target_kind {
-        "customer" => "Emergency lockdown",
-        "device" => "Device revoked",
-        "session" => "Session ended",
-        "client" => "App's tokens taken back",
-        "everyone" => "Everybody signed out",
-        _ => "Taken back",
     }
 }
 

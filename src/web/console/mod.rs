@@ -1,11 +1,15 @@
 //! For the bank's staff: signing in, finding a customer, locking, revoking, receipts, figures.
 
+mod actions;
+mod audit;
 mod customer;
 mod device;
 pub mod error;
 mod events;
 pub mod frame;
+mod incidents;
 mod lines;
+mod lists;
 mod lockdown;
 mod login;
 mod overview;
@@ -15,6 +19,7 @@ mod receipt;
 mod refusals;
 mod search;
 mod since;
+mod sparkline;
 mod unlock;
 
 use rocket::{Catcher, Route, catchers, routes};
@@ -42,6 +47,10 @@ pub fn routes() -> Vec<Route> {
         unlock::ask,
         unlock::lift,
         receipt::show,
+        incidents::list,
+        audit::list,
+        lists::staff,
+        lists::clients,
     ]
 }
 

@@ -1,6 +1,6 @@
 //! A customer at the head of a page: who it is, masked, and how things stand.
 
-use super::events::who_of;
+use super::incidents::person as who;
 use crate::model::customer::Customer;
 use crate::model::epoch::Level;
 use crate::model::incident::Incident;
@@ -79,7 +79,7 @@ fn lockdown(incident: &Incident, moments: &Moments) -> Lockdown {
     Lockdown {
         incident: incident.incident_id.to_string(),
         at: moments.show(incident.opened_at),
-        by: who_of(&incident.opened_by),
+        by: who(&incident.opened_by),
         why: incident.reason.clone(),
     }
 }

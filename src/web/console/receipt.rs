@@ -5,9 +5,8 @@ use rocket::get;
 
 use super::super::Shared;
 use super::error::ConsoleError;
-use super::events::who_of;
 use super::frame::StaffFrame;
-use super::lines::what;
+use super::incidents::{person, what};
 use crate::model::ids::IncidentId;
 use crate::model::incident::{Durability, Proof};
 use crate::policy::device_name;
@@ -28,8 +27,7 @@ struct ReceiptPage {
     kind: String,
     what: &'static str,
     customer: Option<(String, Option<String>)>,
-    device: Option<String>,
-    came_back: bool,
+    device: Option<On>,
     opened: Moment,
     by: String,
     is_mine: bool,
@@ -40,8 +38,19 @@ struct ReceiptPage {
     durable: &'static str,
     checked: Moment,
     lifted: Option<Lifted>,
-    may_search: bool,
-    may_unlock: bool,
+    may: May,
+}
+
+/// A device, and whether somebody signed in on it again since.
+struct On {
+    name: String,
+    came_back: bool,
+}
+
+/// What the reader may do next.
+struct May {
+    search: bool,
+    unlock: bool,
 }
 
 /// The first proof.
@@ -61,8 +70,7 @@ struct Lifted {
 
 #[get("/console/incidents/<id>")]
 pub async fn show(app: &Shared, staff: Staff, id: &str) -> Result<Page, ConsoleError> {
-    let deed = if may(staff.role, Deed::SearchCustomer) { Deed::SearchCustomer } else { Deed::ReadIncidents };
-    let actor = staff.may(deed)?;
+    let actor = staff.may(Deed::ReadIncidents)?;
     let id = IncidentId::parse(id).map_err(|_| ConsoleError::not_found())?;
     let sheet = receipts::show(app, actor, &id).await?.ok_or_else(ConsoleError::not_found)?;
     page(app, &staff, &sheet)
@@ -82,10 +90,12 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         kind: incident.target_kind.clone(),
         what: what(&incident.target_kind),
         customer: incident.customer_id.as_ref().map(|id| (id.to_string(), name)),
-        device: sheet.device.as_ref().map(device_name::name),
-        came_back: sheet.device.as_ref().is_some_and(|device| device.revoked_at.is_none()),
+        device: sheet
+            .device
+            .as_ref()
+            .map(|device| On { name: device_name::name(device), came_back: device.revoked_at.is_none() }),
         opened: moments.show(incident.opened_at),
-        by: who_of(&incident.opened_by),
+        by: person(&incident.opened_by),
         is_mine: incident.opened_by == staff.actor.who.tag(),
         why: incident.reason.clone(),
         note: incident.note.clone(),
@@ -95,11 +105,10 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         checked: moments.show(sheet.checked_at),
         lifted: incident.closed_at.map(|at| Lifted {
             at: moments.show(at),
-            by: incident.closed_by.as_deref().map(who_of).unwrap_or_default(),
+            by: incident.closed_by.as_deref().map(person).unwrap_or_default(),
             why: incident.close_reason.clone().unwrap_or_default(),
         }),
-        may_search,
-        may_unlock: may(staff.role, Deed::Unlock),
+        may: May { search: may_search, unlock: may(staff.role, Deed::Unlock) },
     };
     Ok(Page::render(&page.frame, &page)?)
 }
@@ -111,7 +120,7 @@ fn first(proof: &Proof, moments: &Moments) -> First {
 /// Where an acknowledged commit is safe, in words.
 fn durable(durable: Durability) -> &'static str {
     match durable {
-        Durability::Local => "on this database's disk",
+        Durability::Local => "on one database machine",
         Durability::Standby => "on two database machines",
     }
 }

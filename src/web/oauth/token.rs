@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::limits::{Rule, address_key};
 use crate::model::client::{Client, GrantType};
 use crate::model::device::{DeviceDetails, detail};
+use crate::model::tally::Tally;
 use crate::service::allowance;
 use crate::service::client_auth::KnownClient;
 use crate::service::tokens::Tokens;
@@ -50,14 +51,36 @@ pub async fn token(
     origin: Origin,
     form: Form,
 ) -> Result<Readable<Result<Tokens, OAuthError>>, OAuthError> {
+    let answer = answer(app, &info, &authorization, &origin, &form.0).await;
+    count(app, &answer);
+    answer
+}
+
+/// For the console's first page. What fails by our own fault is no refusal.
+fn count(app: &App, answer: &Result<Readable<Result<Tokens, OAuthError>>, OAuthError>) {
+    let tally = match answer {
+        Ok(Readable(Ok(_), _)) => Tally::TokensIssued,
+        Ok(Readable(Err(error), _)) | Err(error) if error.is_refusal() => Tally::TokensRefused,
+        Ok(Readable(Err(_), _)) | Err(_) => return,
+    };
+    app.activity.count(tally, app.clock.now());
+}
+
+async fn answer(
+    app: &Shared,
+    info: &RequestInfo,
+    authorization: &Authorization,
+    origin: &Origin,
+    form: &Pairs,
+) -> Result<Readable<Result<Tokens, OAuthError>>, OAuthError> {
     let from = info.actor.address.map(address_key).unwrap_or_default();
     allowance::take(app, &info.actor, Rule::TokenPerAddress, &from)
         .await
         .map_err(|wait| OAuthError::too_many(&wait))?;
-    let known = authorization.client(app, &info, &form.0).await?;
+    let known = authorization.client(app, info, form).await?;
     let key = allowance_key(&known.client, &from);
     allowance::take(app, &info.actor, Rule::TokenPerClient, &key).await.map_err(|wait| OAuthError::too_many(&wait))?;
-    Ok(Readable(grant(app, &info, &known, &form.0).await, origin.of(&known.client)))
+    Ok(Readable(grant(app, info, &known, form).await, origin.of(&known.client)))
 }
 
 /// Whose allowance a request uses up. Anybody can name a public client, so that each address has an allowance of its own

@@ -12,7 +12,7 @@ use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::same_origin::SameOrigin;
 use crate::web::moment::{Moment, Moments};
-use crate::web::page::{Frame, Page, PageError, check_csrf, csrf, notice};
+use crate::web::page::{Frame, Page, PageError, check_csrf, csrf};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -22,6 +22,12 @@ struct AccountPage {
     customer_id: String,
     since: Moment,
     csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOutPage {
+    frame: Frame,
 }
 
 /// The account page, or the sign-in page.
@@ -75,6 +81,6 @@ pub async fn sign_out(
 
 #[get("/signed-out")]
 pub fn signed_out(app: &Shared) -> Result<Page, PageError> {
-    let words = "You can close this window. Applications that you allowed stay connected.";
-    notice(app, "You are signed out", words, Some(("/login", "Sign in again")))
+    let page = SignedOutPage { frame: Frame::new(app) };
+    Page::render(&page.frame, &page)
 }

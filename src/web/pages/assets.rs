@@ -1,4 +1,4 @@
-//! The stylesheet, the console's script and the icon.
+//! The stylesheet, the console's script, the icon, and the picture that makes a browser forget.
 
 use rocket::get;
 use rocket::http::{ContentType, Header};
@@ -31,4 +31,26 @@ pub fn icon() -> Asset {
 #[get("/static/console.js")]
 pub fn console() -> Asset {
     Asset(ContentType::JavaScript, include_str!("../../../static/console.js"))
+}
+
+/// A picture of nothing. Pages left behind wait in the browser, as they were, for the back button: `no-store` does not keep
+/// Chromium from it, and what the answer to signing out says about them comes too early, while the last one is still open.
+/// This is asked for by the page after it.
+pub struct Forget;
+
+impl<'r> Responder<'r, 'static> for Forget {
+    fn respond_to(self, _request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        let picture = include_str!("../../../static/forget.svg");
+        Response::build()
+            .header(ContentType::SVG)
+            .header(Header::new("Cache-Control", "no-store"))
+            .header(Header::new("Clear-Site-Data", "\"cache\""))
+            .sized_body(picture.len(), std::io::Cursor::new(picture))
+            .ok()
+    }
+}
+
+#[get("/static/forget.svg")]
+pub fn forget() -> Forget {
+    Forget
 }

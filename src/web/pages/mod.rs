@@ -25,6 +25,7 @@ pub fn routes() -> Vec<Route> {
         account::signed_out,
         assets::style,
         assets::icon,
+        assets::forget,
         assets::console,
     ]
 }
