@@ -1,5 +1,7 @@
 //! The app: wiring and nothing else.
 
+use std::sync::Arc;
+
 use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::config::{Keys, Settings};
@@ -8,8 +10,10 @@ use crate::place::Places;
 use crate::secret::csrf::Csrf;
 use crate::secret::keys::Pepper;
 use crate::secret::password::{Cost, Hasher};
+use crate::secret::random;
 use crate::secret::seal::{SealError, Sealer};
 use crate::store::Db;
+use crate::view::node::{Making, Node, Role, Serving};
 
 /// Sign-ins that may wait for a free hash thread; more are told to come back.
 const HASHES_WAITING: usize = 64;
@@ -44,6 +48,23 @@ pub struct App {
     pub places: Places,
     /// Who was seen since the last flush.
     pub activity: Activity,
+    /// What checks are answered from besides the truth.
+    pub checks: Checks,
+}
+
+/// This process among the nodes that answer checks.
+#[derive(Debug)]
+pub struct Checks {
+    /// What was taken back, and whether that is surely fresh.
+    pub node: Arc<Node>,
+}
+
+impl Checks {
+    fn new(settings: &Settings, db: &Db, clock: &Clock) -> Self {
+        let (db, clock) = (db.clone(), clock.clone());
+        let making = Making { db, clock, lease: settings.lease, draw: random::id };
+        Self { node: Arc::new(Node::new(making)) }
+    }
 }
 
 impl App {
@@ -57,6 +78,14 @@ impl App {
         };
         let limits = Limits::new(settings.limit_scale);
         let places = settings.places.clone();
-        Ok(Self { settings, db, secrets, limits, clock, places, activity: Activity::default() })
+        let checks = Checks::new(&settings, &db, &clock);
+        Ok(Self { settings, db, secrets, limits, clock, places, activity: Activity::default(), checks })
+    }
+
+    /// Begins to serve: checks are answered from memory or from the truth, as the settings say. Stopped after the last
+    /// answer.
+    #[must_use]
+    pub fn serve_checks(&self) -> Serving {
+        self.checks.node.serve(if self.settings.is_fast { Role::Fast } else { Role::Plain })
     }
 }

@@ -27,4 +27,5 @@ pub mod policy;
 pub mod secret;
 pub mod service;
 pub mod store;
+pub mod view;
 pub mod web;

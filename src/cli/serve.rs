@@ -42,6 +42,7 @@ pub async fn open(settings: Settings) -> Result<(App, Option<File>), Failure> {
 
 /// Runs the server and its jobs until a signal; then finishes what was begun.
 pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
+    let serving = app.serve_checks();
     let jobs = tokio::spawn(jobs::run(app.clone()));
     let rocket = web::mount(app.clone()).attach(AdHoc::on_shutdown("draining", |rocket| {
         Box::pin(async move {
@@ -64,6 +65,7 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
         })
     }));
     let served = rocket.launch().await.map_err(|error| Failure::new(reason(&error, &app.settings)));
+    serving.stop().await;
     jobs.abort();
     jobs::finish(&app).await;
     app.db.close().await;

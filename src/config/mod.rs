@@ -8,6 +8,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -26,7 +27,7 @@ use read::{Raw, env_name, environment, rocket_figment};
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 29] = [
+pub const SETTINGS: [(&str, &str, &str); 32] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
@@ -55,6 +56,9 @@ pub const SETTINGS: [(&str, &str, &str); 29] = [
     ("staff_sessions", "3", "sign-ins to the console at once for one person, 1 to 20; the oldest ends"),
     ("limit_scale", "1", "multiplies every rate limit, 1 to 1000000"),
     ("hash_threads", "0", "password hashes at once; 0: half the cores"),
+    ("checks", "plain", "fast: from memory while that is surely fresh; plain: every check reads the database"),
+    ("lease", "5", "seconds a server may answer from memory without hearing from the database, 1 to 30"),
+    ("near_cache", "50000", "sessions kept in memory, 100 to 10000000"),
     ("log", "info", "error, warn, info, debug or trace"),
 ];
 
@@ -127,6 +131,12 @@ pub struct Settings {
     pub limit_scale: u32,
     /// Password hashes at once.
     pub hash_threads: usize,
+    /// Whether checks are answered from memory.
+    pub is_fast: bool,
+    /// How long a server may answer from memory after it heard from the database.
+    pub lease: Duration,
+    /// Sessions kept in memory.
+    pub near_cache: usize,
     /// Level of our own log lines.
     pub log: tracing::Level,
     /// Folder of the embedded mode's keys.
@@ -220,6 +230,9 @@ impl Settings {
             self.staff_sessions.to_string(),
             self.limit_scale.to_string(),
             self.hash_threads.to_string(),
+            if self.is_fast { "fast" } else { "plain" }.to_owned(),
+            self.lease.as_secs().to_string(),
+            self.near_cache.to_string(),
             self.log.to_string().to_lowercase(),
         ];
         SETTINGS.iter().zip(values).map(|((name, _, _), value)| (env_name(name), value)).collect()

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use rocket::figment::value::Value;
@@ -143,6 +144,13 @@ impl Raw {
             lifetimes: self.lifetimes()?,
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
             hash_threads: if threads == 0 { half_the_cores() } else { threads },
+            is_fast: match self.text("checks").as_str() {
+                "fast" => true,
+                "plain" => false,
+                _ => return Err(wrong("checks", "must be fast or plain")),
+            },
+            lease: Duration::from_secs(self.number("lease", 1, 30)?.unsigned_abs()),
+            near_cache: usize::try_from(self.number("near_cache", 100, 10_000_000)?).unwrap_or(100),
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
             keys_folder: PathBuf::from(self.text("keys_folder")),
             secrets,

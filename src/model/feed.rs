@@ -72,3 +72,13 @@ pub struct Tail {
     /// What was told after the number asked for.
     pub entries: Vec<Entry>,
 }
+
+/// What a view had applied, in one of its lives, before a copy was read. A view that was dropped begins another life:
+/// numbers of different lives say nothing about each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AsOf {
+    /// Which life of the view of this process.
+    pub life: u64,
+    /// Up to which feed number.
+    pub number: i64,
+}

@@ -1,9 +1,9 @@
 //! Authorization codes: issued after consent, redeemed once (OAuth 2.1 §4.1). A code is a sealed reference to a row that
 //! carries everything the tokens will rest on, with the epochs handed down from the proof of identity.
 
-use super::Fault;
 use super::audit::{Told, record, record_alone};
 use super::tokens::{TokenError, TokenRefusal, Tokens, current_pair};
+use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::model::actor::{Actor, Who};
@@ -268,11 +268,11 @@ fn born_from(app: &App, actor: &Actor, client: &Client, (code, shape): (Code, Sh
 /// The right client with the right verifier came again: what the code gave is dead before the refusal leaves.
 async fn kill_replayed(app: &App, actor: &Actor, code: &Code) -> TokenError {
     let ended = async {
-        let mut tx = app.db.begin().await?;
+        let mut tx = app.db.begin_urgently().await?;
         sessions::end(&mut tx, code.session_id, "code_replay", app.clock.now()).await?;
         let told = Told::alarm(Action::CodeReplay, "session", code.session_id).of(&code.customer_id);
         record(app, &mut tx, actor, told).await?;
-        tx.commit().await
+        commit_everywhere(app, tx).await
     };
     match ended.await {
         Ok(()) => TokenRefusal::InvalidGrant.into(),

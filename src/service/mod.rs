@@ -32,8 +32,10 @@ pub mod tokens;
 mod tries;
 pub mod unlock;
 
+use crate::app::App;
 use crate::secret::password::HashError;
-use crate::store::StoreError;
+use crate::store::{Conn, StoreError};
+use crate::view::confirm::Unproven;
 
 /// Something we rely on failed. The caller is told to come back; the log says what it was.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,12 @@ pub enum Fault {
     /// The list of breached passwords could not be read.
     #[error("list of breached passwords: {0}")]
     Breached(std::io::Error),
+}
+
+/// Ends a transaction that takes back, and waits until no node can overlook it. Every error means: not proven.
+async fn commit_everywhere(app: &App, tx: Conn) -> Result<(), Unproven> {
+    let told = tx.commit_told().await?;
+    app.checks.node.confirm(told).await.map(|_| ())
 }
 
 impl From<HashError> for Fault {

@@ -2,6 +2,7 @@
 //! 1. open the seal; 2. lock the session row; 3. client, epochs, expiry; 4. narrow; 5. decide by the generation alone.
 
 use super::audit::{Told, record, record_alone};
+use super::commit_everywhere;
 use super::tokens::{TokenError, TokenRefusal, Tokens, current_pair};
 use crate::activity::Seen;
 use crate::app::App;
@@ -150,7 +151,7 @@ async fn kill(app: &App, mut tx: Conn, actor: &Actor, session: &Session, action:
         sessions::end(&mut tx, session.session_id, action.as_str(), app.clock.now()).await?;
         let entry = Told::alarm(action, "session", session.session_id).of(&session.subject_id);
         record(app, &mut tx, actor, entry).await?;
-        tx.commit().await
+        commit_everywhere(app, tx).await
     };
     match ended.await {
         Ok(()) => TokenRefusal::InvalidGrant.into(),

@@ -1,8 +1,8 @@
 //! Token revocation by the client itself (RFC 7009). A refresh token takes its whole grant with it; an access token only
-//! itself. Done means stored, so that every check that starts now says no.
+//! itself. Done means stored and known everywhere, so that every check that starts now says no.
 
-use super::Fault;
 use super::audit::{Told, record, record_alone};
+use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::model::actor::{Actor, Who};
@@ -10,7 +10,8 @@ use crate::model::audit::Action;
 use crate::model::client::Client;
 use crate::model::session::Session;
 use crate::secret::seal::{Kind, Reference};
-use crate::store::{StoreError, revoked_tokens, sessions};
+use crate::store::{revoked_tokens, sessions};
+use crate::view::confirm::Unproven;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +49,9 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
     }
 }
 
-async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), StoreError> {
+async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), Unproven> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_urgently().await?;
     let told = Told::done(Action::TokenRevoke, "session", session.session_id).of_any(session.customer_id());
     let (changed, told) = if kind == Kind::Refresh {
         (sessions::end(&mut tx, session.session_id, "revoked_by_client", now).await?, told.because("whole grant"))
@@ -63,5 +64,5 @@ async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Ref
     if changed {
         record(app, &mut tx, actor, told).await?;
     }
-    tx.commit().await
+    commit_everywhere(app, tx).await
 }

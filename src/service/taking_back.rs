@@ -8,16 +8,15 @@ use crate::clock::Stopwatch;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::epoch::EpochKind;
+use crate::model::feed::Mark;
 use crate::model::ids::{ClientId, CustomerId, IncidentId};
-use crate::model::incident::{Incident, Proof, Reason, Receipt, Target};
+use crate::model::incident::{Durability, Incident, Proof, Reason, Receipt, Target};
 use crate::secret::{client_secret, random};
 use crate::store::idempotency::Used;
 use crate::store::sessions::Count;
 use crate::store::{Conn, StoreError, clients, customers, devices, epochs, idempotency, incidents, sessions};
+use crate::view::confirm::Unproven;
 use uuid::Uuid;
-
-/// Nodes that answer checks from memory and must acknowledge. In the plain variant none does: the one that proves is this.
-const NODES: i64 = 1;
 
 /// What is to be taken back, and why.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ pub enum Taken {
 
 /// What the transaction found.
 enum Step {
-    Stored(Box<Incident>),
+    Stored(Box<Incident>, Option<Mark>),
     NotFound,
     KeyReused,
 }
@@ -79,8 +78,8 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
         stored = store(app, actor, order, new).await;
     }
     match stored {
-        Ok(Step::Stored(stored)) => {
-            let receipt = prove(app, &stored, watch).await;
+        Ok(Step::Stored(stored, told)) => {
+            let receipt = prove(app, &stored, told, watch).await;
             let receipt = counted(app, order, &stored, receipt).await;
             keep_proof(app, &stored, &receipt).await;
             Taken::Receipt(receipt)
@@ -94,15 +93,15 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     }
 }
 
-/// After the commit was acknowledged: in the plain variant every check that starts now reads it.
-async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
-    match app.db.durability().await {
-        Ok(durable) => Receipt::Confirmed {
+/// After the commit was acknowledged: no node answers from older knowledge any more.
+async fn prove(app: &App, incident: &Incident, told: Option<Mark>, watch: Stopwatch) -> Receipt {
+    match everywhere(app, told).await {
+        Ok((nodes, durable)) => Receipt::Confirmed {
             incident: incident.incident_id.clone(),
             durable,
             sessions_ended: incident.sessions_ended,
             devices: incident.devices,
-            nodes: NODES,
+            nodes,
             confirmed_in_ms: watch.elapsed_ms(),
         },
         Err(error) => {
@@ -110,6 +109,11 @@ async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
             Receipt::Unconfirmed { incident: incident.incident_id.clone(), committed: true }
         }
     }
+}
+
+async fn everywhere(app: &App, told: Option<Mark>) -> Result<(i64, Durability), Unproven> {
+    let nodes = app.checks.node.confirm(told).await?;
+    Ok((nodes, app.db.durability().await?))
 }
 
 /// However many sessions there are, also those a thief made on purpose: they are counted after the proof, and a count that
@@ -162,7 +166,7 @@ async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Cou
 }
 
 async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<Step, StoreError> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_urgently().await?;
     let caller = actor.who.tag();
     let digest = digest(order);
     if let Some(used) = used_key(&mut tx, &caller, order).await? {
@@ -171,7 +175,7 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
         }
         let Some(incident) = incidents::find(&mut tx, &used.incident_id).await? else { return Ok(Step::NotFound) };
         let still = still_stands(&mut tx, order, &incident).await?;
-        return Ok(if still { Step::Stored(Box::new(incident)) } else { Step::KeyReused });
+        return Ok(if still { Step::Stored(Box::new(incident), None) } else { Step::KeyReused });
     }
     let owner = owner(&mut tx, &order.target).await?;
     let new = Incident { customer_id: owner.as_deref().and_then(|id| id.parse().ok()), ..new };
@@ -188,8 +192,8 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
             return Err(StoreError::Taken);
         }
     }
-    tx.commit().await?;
-    Ok(Step::Stored(Box::new(incident)))
+    let told = tx.commit_told().await?;
+    Ok(Step::Stored(Box::new(incident), told))
 }
 
 async fn used_key(tx: &mut Conn, caller: &str, order: &Order) -> Result<Option<Used>, StoreError> {

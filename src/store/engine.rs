@@ -239,6 +239,14 @@ impl Conn {
         Ok(self.value::<i64>(sql, &[&session_id]).await?.is_some())
     }
 
+    /// Lets the commit of this transaction be forgotten by a crash: for what may be said again.
+    pub async fn lightly(&mut self) -> Result<(), StoreError> {
+        if matches!(self.line, Line::PgWrite(_)) {
+            self.execute("SET LOCAL synchronous_commit = off", &[]).await?;
+        }
+        Ok(())
+    }
+
     /// Ends the transaction: [`StoreError::Refused`] and nothing is kept, [`StoreError::CommitUnknown`] and nobody
     /// knows. After a failed statement, whoever overlooked the failure, nothing is kept on either engine.
     pub async fn commit(self) -> Result<(), StoreError> {

@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod incidents;
 pub mod logins;
 pub mod migrations;
+pub mod nodes;
 mod opening;
 mod params;
 pub mod revoked_tokens;

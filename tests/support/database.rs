@@ -27,6 +27,11 @@ pub fn is_postgres() -> bool {
     }
 }
 
+/// How test servers answer checks unless a test says so: `TEST_CHECKS`, or as servers do by default.
+pub fn checks() -> String {
+    test_variable("TEST_CHECKS").unwrap_or_else(|| "plain".to_owned())
+}
+
 /// The private PostgreSQL server that `tests/run` started.
 pub fn postgres_url() -> String {
     test_variable("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run the tests with tests/run")

@@ -57,6 +57,7 @@ pub struct TestServer {
     /// Everything that is mounted: method and path.
     pub routes: Vec<(String, String)>,
     shutdown: rocket::Shutdown,
+    _serving: rescind::view::node::Serving,
     /// Dropped last: removes the database.
     pub database: database::TestDatabase,
 }
@@ -102,6 +103,7 @@ impl TestServer {
             ("phone_country", "KE".to_owned()),
             ("limit_scale", "1000".to_owned()),
             ("hash_threads", "2".to_owned()),
+            ("checks", database::checks()),
         ]);
         fixed
             .extend(changed.iter().filter(|(name, _)| *name != BIND).map(|(name, value)| (*name, (*value).to_owned())));
@@ -115,8 +117,9 @@ impl TestServer {
         rescind::store::migrations::run(&db).await.expect("migrations");
         let app = Arc::new(App::new(settings, db, keys, Clock::default()).expect("app"));
         let secrets = if seeded { seed(&app).await } else { BTreeMap::new() };
+        let serving = app.serve_checks();
         let Launched { port, routes, shutdown } = launch(app.clone(), more).await;
-        Self { app, port, secrets, routes, shutdown, database }
+        Self { app, port, secrets, routes, shutdown, _serving: serving, database }
     }
 
     /// The address of a path.

@@ -1,0 +1,176 @@
+//! Waiting until nobody can answer from older knowledge: every node has applied the revocation, or the longest lease has
+//! passed since its commit was acknowledged. After a change of the database's history rows may be lost and numbers taken
+//! twice: then what was begun before is not proven, and what begins now waits for the longest lease there ever was.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::node::{Node, Role};
+use super::task::millis;
+use crate::clock::SinceBoot;
+use crate::model::feed::Mark;
+use crate::store::nodes::{self, PROTOCOL, Registered};
+use crate::store::{StoreError, feed};
+
+/// How long another process of an embedded database waits: a poll vouches for 50 ms, and twice that is sure.
+const EMBEDDED: Duration = Duration::from_millis(100);
+/// Longest pause between two looks at the rows.
+const PAUSE: Duration = Duration::from_millis(25);
+/// What a wait may take beyond the longest lease.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why a stored revocation could not be proven.
+#[derive(Debug, thiserror::Error)]
+pub enum Unproven {
+    /// The rows can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database began another history: what was committed may be lost.
+    #[error("the database was promoted or restored meanwhile")]
+    OtherHistory,
+}
+
+/// One look at the rows.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    /// Proven, by so many nodes.
+    Proven(i64),
+    /// Not yet.
+    Wait,
+    /// Never.
+    OtherHistory,
+}
+
+/// What a waiter knows.
+#[derive(Debug)]
+struct Waiting<'a> {
+    mark: &'a Mark,
+    /// Since the commit was acknowledged.
+    waited: Duration,
+    /// The longest lease seen in any row so far.
+    longest: Duration,
+}
+
+impl Waiting<'_> {
+    /// Decides by one snapshot of the rows.
+    fn look(&mut self, found: &Registered) -> Look {
+        if found.timeline != self.mark.timeline {
+            return Look::OtherHistory;
+        }
+        let of_rows = found.nodes.iter().map(|row| millis(row.lease_ms)).max().unwrap_or_default();
+        self.longest = self.longest.max(of_rows);
+        let count = i64::try_from(found.nodes.len()).unwrap_or(i64::MAX);
+        if found.is_settling() {
+            // Began later than the change, so all leases of before end within this wait.
+            self.longest = self.longest.max(millis(found.longest_ms));
+            return if self.waited > self.longest { Look::Proven(count) } else { Look::Wait };
+        }
+        let has_heard = |row: &nodes::NodeRow| {
+            row.applied >= self.mark.number && row.timeline == self.mark.timeline && row.protocol == PROTOCOL
+        };
+        if found.nodes.iter().all(has_heard) || self.waited > self.longest { Look::Proven(count) } else { Look::Wait }
+    }
+}
+
+impl Node {
+    /// Waits until no check that starts afterwards, on any node, can overlook what was committed under a number; how many
+    /// nodes there are. `None`: nothing was committed just now, and everything that was there before is proven anew.
+    pub async fn confirm(&self, told: Option<Mark>) -> Result<i64, Unproven> {
+        let from = self.clock.since_boot();
+        if self.db.is_embedded() {
+            return self.confirm_embedded().await;
+        }
+        let mark = match told {
+            Some(mark) => mark,
+            None => feed::latest(&mut self.db.read_urgently().await?).await?,
+        };
+        self.poke.notify_one();
+        self.wait_for_rows(&mark, from).await
+    }
+
+    async fn confirm_embedded(&self) -> Result<i64, Unproven> {
+        match self.role() {
+            Role::Command => sleep(EMBEDDED).await,
+            Role::Plain => {}
+            Role::Fast => {
+                self.catch_up().await?;
+            }
+        }
+        Ok(1)
+    }
+
+    async fn wait_for_rows(&self, mark: &Mark, from: SinceBoot) -> Result<i64, Unproven> {
+        let mut waiting = Waiting { mark, waited: Duration::ZERO, longest: Duration::ZERO };
+        let mut pause = Duration::from_millis(1);
+        loop {
+            // Before the look: what is seen is at least so old.
+            waiting.waited = self.clock.since_boot().since(from);
+            let seen = match self.db.read_urgently().await {
+                Ok(mut conn) => nodes::list(&mut conn).await,
+                Err(error) => Err(error),
+            };
+            match seen.map(|found| waiting.look(&found)) {
+                Ok(Look::Proven(count)) => return Ok(count.max(1)),
+                Ok(Look::Wait) => {}
+                Ok(Look::OtherHistory) => return Err(Unproven::OtherHistory),
+                Err(error) if waiting.waited > waiting.longest.max(self.length) + GRACE => return Err(error.into()),
+                Err(error) => tracing::debug!(%error, "the nodes' rows can't be read yet"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::nodes::NodeRow;
+
+    fn row(applied: i64, lease_ms: i64) -> NodeRow {
+        let (node_id, value) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        NodeRow { node_id, lease_ms, value, applied, timeline: "1".to_owned(), protocol: PROTOCOL }
+    }
+
+    fn registered(nodes: Vec<NodeRow>) -> Registered {
+        Registered { timeline: "1".to_owned(), settled: "1".to_owned(), longest_ms: 9_000, nodes }
+    }
+
+    /// The look of somebody who waits for number 5 since so many milliseconds.
+    fn look(waited: u64, found: &Registered) -> Look {
+        let mark = Mark { number: 5, timeline: "1".to_owned() };
+        Waiting { mark: &mark, waited: Duration::from_millis(waited), longest: Duration::ZERO }.look(found)
+    }
+
+    #[test]
+    fn sto_06_every_row_must_have_applied_it_or_the_longest_lease_must_have_passed() {
+        assert_eq!(look(0, &registered(vec![])), Look::Proven(0), "nobody answers from memory");
+        assert_eq!(look(0, &registered(vec![row(5, 1_000), row(6, 1_000)])), Look::Proven(2));
+        let one_lags = registered(vec![row(4, 1_000), row(5, 3_000)]);
+        assert_eq!(look(1_001, &one_lags), Look::Wait, "not the shortest lease, nor the laggard's: the longest");
+        assert_eq!((look(3_000, &one_lags), look(3_001, &one_lags)), (Look::Wait, Look::Proven(2)));
+        assert_eq!(look(0, &registered(vec![row(-1, 1_000)])), Look::Wait, "registered and not loaded yet");
+    }
+
+    #[test]
+    fn sto_06_a_row_of_another_release_or_history_has_never_heard() {
+        let other = |protocol, timeline: &str| NodeRow { protocol, timeline: timeline.to_owned(), ..row(9, 1_000) };
+        for odd in [other(PROTOCOL + 1, "1"), other(PROTOCOL, "0")] {
+            let found = registered(vec![odd]);
+            assert_eq!((look(1_000, &found), look(1_001, &found)), (Look::Wait, Look::Proven(1)));
+        }
+    }
+
+    #[test]
+    fn sto_06_while_a_new_history_settles_every_wait_is_as_long_as_any_lease_ever() {
+        let settling = Registered { settled: "0".to_owned(), ..registered(vec![row(5, 1_000)]) };
+        assert_eq!((look(9_000, &settling), look(9_001, &settling)), (Look::Wait, Look::Proven(1)));
+        let moved_on = Registered { timeline: "2".to_owned(), ..registered(vec![row(5, 1_000)]) };
+        assert_eq!(look(60_000, &moved_on), Look::OtherHistory, "what was committed in the last history may be lost");
+        let never = Registered { settled: String::new(), ..registered(vec![]) };
+        assert_eq!(look(0, &never), Look::Proven(0), "there was never a node");
+    }
+}

@@ -1,0 +1,13 @@
+//! WHAT WAS TAKEN BACK: what this node knows of the feed (`memory`), for how long that is surely fresh (`lease`), the task
+//! that keeps both (`node`), and the wait for everybody else (`confirm`).
+//!
+//! A revocation gets a feed number with its commit. A node may answer a check from memory only while it holds a lease, and
+//! it gets a lease only by applying the feed first and then renewing its row. So a lease that began before the commit ends
+//! within its length of the commit, and one that began later contains it: whoever has waited for every row to say
+//! "applied", or for the longest lease, knows that nobody answers from older knowledge. No wall clock takes part.
+
+pub mod confirm;
+pub mod lease;
+pub mod memory;
+pub mod node;
+mod task;

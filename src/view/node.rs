@@ -1,0 +1,182 @@
+//! This process as a serving node: registered, applying the feed, holding a lease. Between nodes (PostgreSQL):
+//! 1. register under a new id, committed before the first read of the feed; 2. load what the feed keeps; 3. every third of
+//! the lease: read the tail, apply it, and only then renew the row; the lease counts from before that read; 4. on a hint:
+//! read, apply, acknowledge; 5. no row, another history of the database or another life of the data: drop everything and
+//! begin at 1. An embedded database has one serving process: it looks at the file's version instead.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::lease::Lease;
+use super::memory::View;
+use crate::clock::{Clock, SinceBoot, Timestamp};
+use crate::store::{Db, StoreError, feed};
+
+/// Most entries a view holds.
+const MOST: usize = 200_000;
+/// How long a poll of an embedded database vouches for what is known.
+pub const EMBEDDED: Duration = Duration::from_millis(50);
+
+/// What this process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A command in a shell: answers no checks.
+    Command = 0,
+    /// Serves, and reads the truth on every check.
+    Plain = 1,
+    /// Serves, and answers from memory while its lease runs.
+    Fast = 2,
+}
+
+/// What a node is made of.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// The truth.
+    pub db: Db,
+    /// What time it is.
+    pub clock: Clock,
+    /// How long it may answer after a renewal, at most.
+    pub lease: Duration,
+    /// Draws random ids.
+    pub draw: fn(Timestamp) -> Uuid,
+}
+
+/// This process as a node.
+#[derive(Debug)]
+pub struct Node {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) length: Duration,
+    pub(super) draw: fn(Timestamp) -> Uuid,
+    role: AtomicU8,
+    lease: Lease,
+    view: RwLock<View>,
+    /// Up to where the view has applied; tells who waits.
+    pub(super) applied: watch::Sender<i64>,
+    /// Asks the task to look at once.
+    pub(super) poke: Notify,
+}
+
+impl Node {
+    /// A node that does not serve yet.
+    #[must_use]
+    pub fn new(making: Making) -> Self {
+        let Making { db, clock, lease, draw } = making;
+        let (role, view) = (AtomicU8::new(Role::Command as u8), RwLock::new(View::new(MOST)));
+        let applied = watch::Sender::new(-1);
+        Self { db, clock, length: lease, draw, role, lease: Lease::default(), view, applied, poke: Notify::new() }
+    }
+
+    /// What this process does.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self.role.load(Ordering::SeqCst) {
+            1 => Role::Plain,
+            2 => Role::Fast,
+            _ => Role::Command,
+        }
+    }
+
+    /// Begins to serve. The task of a node that answers from memory runs until it is stopped.
+    #[must_use]
+    pub fn serve(self: &Arc<Self>, role: Role) -> Serving {
+        self.role.store(role as u8, Ordering::SeqCst);
+        let stop = Arc::new(Notify::new());
+        let task = (role == Role::Fast).then(|| tokio::spawn(super::task::run(self.clone(), stop.clone())));
+        Serving { stop, task }
+    }
+
+    /// Whether what is known is surely fresh right now.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.lease.is_fresh(self.clock.since_boot())
+    }
+
+    /// The same, but an embedded database, which is always at hand, is waited for: a busy machine may have kept the poll
+    /// from its turn.
+    pub async fn is_fresh_soon(&self) -> bool {
+        if self.is_fresh() || !self.db.is_embedded() {
+            return self.is_fresh();
+        }
+        let mut applied = self.applied.subscribe();
+        let polled = async { while !self.is_fresh() && applied.changed().await.is_ok() {} };
+        timeout(Duration::from_secs(1), polled).await.is_ok() && self.is_fresh()
+    }
+
+    /// What was taken back. Not to be held across an await.
+    pub fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the feed's tail and applies it; up to where. `None`: the tail is of another history or life of the data, or
+    /// everything was dropped meanwhile.
+    pub async fn catch_up(&self) -> Result<Option<i64>, StoreError> {
+        let before = self.view().standing();
+        let tail = feed::tail(&mut self.db.read_urgently().await?, before.number).await?;
+        let mut view = self.change();
+        if view.standing().life != before.life {
+            return Ok(None);
+        }
+        let is_ours = view.apply(&tail);
+        let applied = view.standing().number;
+        drop(view);
+        if !is_ours {
+            self.drop_all();
+            return Ok(None);
+        }
+        self.applied.send_replace(applied);
+        Ok(Some(applied))
+    }
+
+    /// May answer for so long after an instant before the read it rests on.
+    pub(super) fn grant(&self, from: SinceBoot, length: Duration) {
+        self.lease.grant(from, length);
+        // Also wakes who waits for a fresh lease.
+        self.applied.send_modify(|_| {});
+    }
+
+    /// The lease first: nobody answers from a view that is being dropped.
+    pub(super) fn drop_all(&self) {
+        self.lease.end();
+        self.change().drop_all();
+        self.applied.send_replace(-1);
+    }
+
+    /// No more answers from memory.
+    pub(super) fn end_lease(&self) {
+        self.lease.end();
+    }
+}
+
+/// A node that serves. Dropped, its task ends by itself; [`Serving::stop`] also takes its row away.
+#[derive(Debug)]
+pub struct Serving {
+    stop: Arc<Notify>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Serving {
+    /// Stops after the last answer.
+    pub async fn stop(mut self) {
+        self.stop.notify_one();
+        if let Some(task) = self.task.take() {
+            let _ = timeout(Duration::from_secs(5), task).await;
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop.notify_one();
+    }
+}

@@ -1,0 +1,203 @@
+//! A node as it lives: its row, its lease, and what others wait for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rescind::clock::Clock;
+use rescind::model::epoch::EpochKind;
+use rescind::model::feed::Mark;
+use rescind::secret::random;
+use rescind::store::nodes::{self, NodeRow, PROTOCOL, Registered};
+use rescind::store::{Db, epochs, facts, feed};
+use rescind::view::confirm::Unproven;
+use rescind::view::node::{Making, Node, Role};
+use tokio::time::{sleep, timeout};
+
+use super::engines::on_both_engines;
+use super::nodes::change_history;
+use super::samples::{at, in_one, uuid};
+
+/// After this long it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn node(db: &Db, lease: u64) -> (Arc<Node>, Clock) {
+    let clock = Clock::default();
+    let making = Making { db: db.clone(), clock: clock.clone(), lease: Duration::from_secs(lease), draw: random::id };
+    (Arc::new(Node::new(making)), clock)
+}
+
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waited = timeout(PATIENCE, async {
+        while !is_so().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {what}");
+}
+
+async fn list(db: &Db) -> Registered {
+    nodes::list(&mut db.read().await.unwrap()).await.unwrap()
+}
+
+async fn raise(db: &Db) -> Mark {
+    let mut tx = db.begin().await.unwrap();
+    epochs::raise(&mut tx, EpochKind::Global, epochs::EVERYBODY).await.unwrap();
+    tx.commit_told().await.unwrap().unwrap()
+}
+
+/// The row of a node that is cut off or frozen: it never hears of anything.
+async fn silent_row(db: &Db, lease_ms: i64) -> NodeRow {
+    let timeline = feed::latest(&mut db.read().await.unwrap()).await.unwrap().timeline;
+    let row = NodeRow { node_id: uuid(), lease_ms, value: uuid(), applied: -1, timeline, protocol: PROTOCOL };
+    in_one(db, async |c| nodes::register(c, &row, at(0)).await).await.unwrap();
+    row
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_06_what_is_confirmed_is_in_every_view() {
+    on_both_engines(async |db| {
+        let (one, _) = node(&db, 30);
+        let (two, _) = node(&db, 30);
+        // An embedded database has one serving process.
+        let nodes: Vec<_> = if db.is_embedded() { vec![one] } else { vec![one, two] };
+        let serving: Vec<_> = nodes.iter().map(|node| node.serve(Role::Fast)).collect();
+        for node in &nodes {
+            until("a lease", async || node.is_fresh_soon().await).await;
+        }
+        for _ in 0..20 {
+            let mark = raise(&db).await;
+            let count = timeout(PATIENCE, nodes[0].confirm(Some(mark.clone()))).await.expect("far below the lease");
+            assert_eq!(count.unwrap(), i64::try_from(nodes.len()).unwrap());
+            for node in &nodes {
+                assert!(node.view().applied() >= Some(mark.number), "confirmed, and not known");
+            }
+        }
+        assert!(nodes[0].confirm(None).await.is_ok(), "and what was there before");
+        for serving in serving {
+            serving.stop().await;
+        }
+        assert!(!nodes[0].is_fresh(), "no answers after the stop");
+        assert_eq!(list(&db).await.nodes, [], "a clean stop leaves no row to wait for");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_05_a_node_that_does_not_hear_is_waited_for_as_long_as_its_lease_and_then_taken_away() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        let (node, clock) = node(&db, 1);
+        silent_row(&db, 1_500).await;
+        let mark = raise(&db).await;
+        let watch = clock.start();
+        assert_eq!(timeout(PATIENCE, node.confirm(Some(mark))).await.expect("an end").unwrap(), 1);
+        assert!(watch.elapsed() > Duration::from_millis(1_500), "it may have answered until now");
+        assert_eq!(list(&db).await.nodes.len(), 1, "whoever waits takes nobody away");
+        let _serving = node.serve(Role::Fast);
+        until("its row is taken away, and only its", async || {
+            let rows = list(&db).await.nodes;
+            rows.len() == 1 && rows[0].lease_ms == 1_000
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_05_a_node_whose_row_is_gone_registers_anew_under_another_id() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        let (node, _) = node(&db, 1);
+        let _serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh()).await;
+        let (row, life) = (list(&db).await.nodes[0].clone(), node.view().standing().life);
+        in_one(&db, async |c| c.execute("DELETE FROM nodes", &[]).await).await.unwrap();
+        until("another row", async || list(&db).await.nodes.first().is_some_and(|new| new.node_id != row.node_id))
+            .await;
+        until("a lease again", async || node.is_fresh()).await;
+        assert!(node.view().standing().life > life, "copies of before are good for nothing");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_05_a_node_that_slept_has_no_lease_until_it_has_read_the_feed_again() {
+    on_both_engines(async |db| {
+        let (node, clock) = node(&db, 30);
+        let _serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh_soon().await).await;
+        if db.is_embedded() {
+            return; // Its lease is 50 ms: gone and back before anybody could look.
+        }
+        let before = list(&db).await.nodes[0].value;
+        clock.sleep(Duration::from_secs(31));
+        assert!(!node.is_fresh() || list(&db).await.nodes[0].value != before, "not by the old renewal");
+        raise(&db).await;
+        until("a lease again", async || node.is_fresh()).await;
+        assert_ne!(list(&db).await.nodes[0].value, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f46_after_a_change_of_history_nothing_begun_before_is_confirmed_and_waits_are_long_until_it_settles() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        let (node, clock) = node(&db, 1);
+        let serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh()).await;
+        let life = node.view().standing().life;
+        let mark = raise(&db).await;
+        change_history(&db).await;
+        assert!(matches!(node.confirm(Some(mark)).await, Err(Unproven::OtherHistory)));
+        // Whatever this node still says, somebody else may have been lost with the rows: the longest lease is waited.
+        let (watch, later) = (clock.start(), raise(&db).await);
+        node.confirm(Some(later)).await.expect("proven by waiting");
+        assert!(watch.elapsed() > Duration::from_secs(1), "a lost node's lease may have run until now");
+        until("it begins anew", async || node.is_fresh() && node.view().standing().life > life).await;
+        until("it settles", async || !list(&db).await.is_settling()).await;
+        serving.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f32_another_life_of_the_data_drops_everything_that_is_known() {
+    on_both_engines(async |db| {
+        let (node, _) = node(&db, 1);
+        let _serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh_soon().await).await;
+        let life = node.view().standing().life;
+        in_one(&db, async |c| facts::set(c, "incarnation", "restored").await).await.unwrap();
+        until("another life", async || node.view().standing().life > life && node.is_fresh_soon().await).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_another_process_on_the_file_waits_longer_than_any_poll_vouches() {
+    on_both_engines(async |db| {
+        if !db.is_embedded() {
+            return;
+        }
+        let (server, clock) = node(&db, 5);
+        let (command, _) = node(&db, 5);
+        let _serving = server.serve(Role::Fast);
+        until("a lease", async || server.is_fresh_soon().await).await;
+        for _ in 0..10 {
+            let mark = raise(&db).await;
+            let watch = clock.start();
+            command.confirm(Some(mark.clone())).await.unwrap();
+            assert!(watch.elapsed() >= Duration::from_millis(100));
+            // By then the server knows, or has no lease.
+            assert!(!server.is_fresh() || server.view().applied() >= Some(mark.number));
+        }
+    })
+    .await;
+}
