@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::activity::Activity;
+use crate::cache::near::Near;
 use crate::clock::Clock;
 use crate::config::{Keys, Settings};
 use crate::limits::Limits;
@@ -13,10 +16,15 @@ use crate::secret::password::{Cost, Hasher};
 use crate::secret::random;
 use crate::secret::seal::{SealError, Sealer};
 use crate::store::Db;
+use crate::store::clients::KnownClient;
+use crate::store::sessions::Whole;
 use crate::view::node::{Making, Node, Role, Serving};
 
 /// Sign-ins that may wait for a free hash thread; more are told to come back.
 const HASHES_WAITING: usize = 64;
+
+/// Clients whose records are kept in memory.
+const CLIENTS: usize = 10_000;
 
 /// Everything that is made from the keys.
 #[derive(Debug)]
@@ -57,13 +65,18 @@ pub struct App {
 pub struct Checks {
     /// What was taken back, and whether that is surely fresh.
     pub node: Arc<Node>,
+    /// Copies of sessions.
+    pub sessions: Near<Uuid, Whole>,
+    /// Copies of the records of clients that check tokens.
+    pub clients: Near<String, KnownClient>,
 }
 
 impl Checks {
     fn new(settings: &Settings, db: &Db, clock: &Clock) -> Self {
         let (db, clock) = (db.clone(), clock.clone());
         let making = Making { db, clock, lease: settings.lease, draw: random::id };
-        Self { node: Arc::new(Node::new(making)) }
+        let (sessions, clients) = (Near::new(settings.near_cache), Near::new(CLIENTS));
+        Self { node: Arc::new(Node::new(making)), sessions, clients }
     }
 }
 
@@ -87,5 +100,10 @@ impl App {
     #[must_use]
     pub fn serve_checks(&self) -> Serving {
         self.checks.node.serve(if self.settings.is_fast { Role::Fast } else { Role::Plain })
+    }
+
+    /// Whether checks can be answered: in the plain variant always, else while the lease runs.
+    pub async fn knows_what_was_taken_back(&self) -> bool {
+        !self.settings.is_fast || self.checks.node.is_fresh_soon().await
     }
 }

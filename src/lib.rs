@@ -15,6 +15,7 @@
 
 pub mod activity;
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -15,7 +15,7 @@ use crate::store::{Db, migrations};
 pub async fn app() -> Result<App, Failure> {
     let settings = Settings::load()?;
     must_exist(&settings)?;
-    open(settings).await
+    Box::pin(open(settings)).await
 }
 
 /// Refuses an embedded database that is not there: most likely this is the wrong folder.
@@ -31,7 +31,7 @@ pub fn must_exist(settings: &Settings) -> Result<(), Failure> {
 
 /// The same for commands that enter something first: an embedded database is made.
 pub async fn app_or_new() -> Result<App, Failure> {
-    open(Settings::load()?).await
+    Box::pin(open(Settings::load()?)).await
 }
 
 async fn open(settings: Settings) -> Result<App, Failure> {

@@ -144,11 +144,7 @@ impl Raw {
             lifetimes: self.lifetimes()?,
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
             hash_threads: if threads == 0 { half_the_cores() } else { threads },
-            is_fast: match self.text("checks").as_str() {
-                "fast" => true,
-                "plain" => false,
-                _ => return Err(wrong("checks", "must be fast or plain")),
-            },
+            is_fast: self.is_fast()?,
             lease: Duration::from_secs(self.number("lease", 1, 30)?.unsigned_abs()),
             near_cache: usize::try_from(self.number("near_cache", 100, 10_000_000)?).unwrap_or(100),
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
@@ -168,6 +164,14 @@ impl Raw {
         let rule = "must be a telephone number of at most 30 digits, spaces and +()-.";
         let is_wrong = text.as_ref().is_some_and(|text| !is_callable(text));
         if is_wrong { Err(ConfigError(format!("{} {rule}", env_name("support_phone")))) } else { Ok(text) }
+    }
+
+    fn is_fast(&self) -> Result<bool, ConfigError> {
+        match self.text("checks").as_str() {
+            "fast" => Ok(true),
+            "plain" => Ok(false),
+            _ => Err(ConfigError(format!("{} must be fast or plain", env_name("checks")))),
+        }
     }
 
     fn lifetimes(&self) -> Result<Lifetimes, ConfigError> {

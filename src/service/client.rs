@@ -1,9 +1,9 @@
 //! Registering and changing clients.
 
-use super::Fault;
 use super::audit::{Told, record, record_alone};
 use super::lockdown::{self, Why};
 use super::taking_back::Taken;
+use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
@@ -52,7 +52,7 @@ pub async fn rotate_secret(app: &App, actor: &Actor, id: &ClientId, end_old: boo
         clients::end_old_secrets(&mut tx, id).await?;
     }
     tell(app, &mut tx, actor, id, "secret rotated").await?;
-    tx.commit().await?;
+    commit_everywhere(app, tx).await?;
     Ok(Registered::Done(Some(secret)))
 }
 

@@ -1,8 +1,8 @@
 //! Entering and changing customers.
 
-use super::Fault;
 use super::audit::{Told, record};
 use super::new_password::check;
+use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
@@ -132,7 +132,7 @@ pub async fn set_password(app: &App, actor: &Actor, id: &CustomerId, new: &Secre
     throttles::reset_subject(&mut tx, id.as_str()).await?;
     let told = Told::done(Action::CustomerWrite, "customer", id).of(id).because("password set");
     record(app, &mut tx, actor, told).await?;
-    tx.commit().await?;
+    commit_everywhere(app, tx).await?;
     Ok(Entered::Done)
 }
 
@@ -148,7 +148,7 @@ pub async fn set_disabled(app: &App, actor: &Actor, id: &CustomerId, disabled: b
     customers::set_disabled(&mut tx, id, disabled.then(|| app.clock.now())).await?;
     let told = Told::done(Action::CustomerWrite, "customer", id).of(id);
     record(app, &mut tx, actor, told.because(if disabled { "disabled" } else { "enabled" })).await?;
-    tx.commit().await?;
+    commit_everywhere(app, tx).await?;
     Ok(Entered::Done)
 }
 

@@ -1,9 +1,10 @@
-//! Introspection (RFC 7662): is this token good, for this caller, now? The plain variant: every check reads the truth.
-//! No audit row, no write, but for the alarm about guessing: what was seen is gathered in memory.
+//! Introspection (RFC 7662): is this token good, for this caller, now? Access tokens by a copy that the view has nothing
+//! against, as long as the lease runs; refresh tokens, and everything in the plain variant, by the truth. No audit row, no write, but for the alarm about guessing: what was seen is gathered in memory.
 
 use serde::Serialize;
 
 use super::audit::Told as Row;
+use super::found::{self, Found, Standing};
 use super::{Fault, allowance};
 use crate::activity::Seen;
 use crate::app::App;
@@ -17,7 +18,6 @@ use crate::model::session::{Record, Session, Shape, SubjectKind};
 use crate::policy::introspection::{may_introspect, may_see, told_scope};
 use crate::policy::verdict::{Verdict, judge};
 use crate::secret::seal::{Kind, Reference};
-use crate::store::sessions;
 
 /// What is said of a good token (RFC 7662 §2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,17 +79,59 @@ pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Re
     if reference.expires_at <= unix_seconds(now) {
         return Ok(Answer::Inactive);
     }
-    let serial = i64::try_from(reference.serial).unwrap_or(-1);
-    let record = sessions::find_record(&mut app.db.read().await?, reference.session, serial).await?;
-    let alive = record.and_then(|record| alive(app, &record, &reference, is_refresh, now).map(|level| (record, level)));
-    let Some((record, level)) = alive else { return Ok(Answer::Inactive) };
-    let session = &record.session;
-    let shape = if is_refresh { None } else { session.shapes.get(usize::from(reference.shape)) };
-    if !may_see(caller, session, shape, is_refresh) {
+    let asked = Asked { reference, is_refresh, serial: i64::try_from(reference.serial).unwrap_or(-1), now };
+    for _ in 1..ATTEMPTS {
+        match attempt(app, caller, &asked).await {
+            Err(Fault::NotFresh) => {}
+            said => return said,
+        }
+    }
+    attempt(app, caller, &asked).await
+}
+
+async fn attempt(app: &App, caller: &Client, asked: &Asked) -> Result<Answer, Fault> {
+    let found = if asked.is_refresh {
+        found::from_truth(app, asked.reference.session, asked.serial).await?
+    } else {
+        found::find(app, &asked.reference, asked.serial).await?
+    };
+    match found {
+        Some(found) => judged(app, caller, &found, asked),
+        None => Ok(Answer::Inactive),
+    }
+}
+
+/// A view may be dropped, or a lease end, between a look and the answer: then the check begins again, so often.
+const ATTEMPTS: u32 = 3;
+
+/// A token that was opened, and when.
+struct Asked {
+    reference: Reference,
+    is_refresh: bool,
+    serial: i64,
+    now: Timestamp,
+}
+
+/// The verdict over a record, and once more what was taken back, just before the answer leaves.
+fn judged(app: &App, caller: &Client, found: &Found, asked: &Asked) -> Result<Answer, Fault> {
+    let Some(level) = alive(app, found.record(), &asked.reference, asked.is_refresh, asked.now) else {
+        return Ok(Answer::Inactive);
+    };
+    let session = &found.record().session;
+    let shape = if asked.is_refresh { None } else { session.shapes.get(usize::from(asked.reference.shape)) };
+    if !may_see(caller, session, shape, asked.is_refresh) {
         return Ok(Answer::Inactive);
     }
-    app.activity.note(session.session_id, Seen { device_id: session.device_id, at: now, address: None });
-    Ok(Answer::Active(Box::new(answer(app, caller, session, &Told { reference, shape, level }))))
+    let told = |level| Told { reference: asked.reference, shape, level };
+    match found.standing(app, asked.serial) {
+        Standing::Dead => Ok(Answer::Inactive),
+        Standing::Unknown => Err(Fault::NotFresh),
+        Standing::Good(newer) => {
+            let seen = Seen { device_id: session.device_id, at: asked.now, address: None };
+            app.activity.note(session.session_id, seen);
+            Ok(Answer::Active(Box::new(answer(app, caller, session, &told(newer.unwrap_or(level))))))
+        }
+    }
 }
 
 /// The restriction under which the token is good, or `None` if it is not.

@@ -13,6 +13,7 @@ pub mod code;
 pub mod consent;
 pub mod customer;
 pub mod figures;
+mod found;
 pub mod incidents;
 pub mod introspect;
 pub mod lockdown;
@@ -43,6 +44,12 @@ pub enum Fault {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was taken back is not surely known right now.
+    #[error("no lease: what was taken back is not surely known")]
+    NotFresh,
+    /// What was taken back is stored, and not surely known everywhere. Repeating is safe.
+    #[error("stored, but not confirmed: {0}")]
+    Unproven(#[from] Unproven),
     /// All hash threads are busy and the queue is full.
     #[error("too many sign-ins at once")]
     Busy,

@@ -130,6 +130,9 @@ pub async fn find_record(conn: &mut Conn, session_id: Uuid, serial: i64) -> Resu
     conn.fetch_optional(FIND_RECORD_SQL, &[&session_id, &serial]).await
 }
 
+mod whole;
+pub use whole::{FIND_WHOLE_SQL, MOST_REVOKED, Whole, find_whole};
+
 /// The read in [`find_standing`].
 pub const FIND_STANDING_SQL: &str = concat!(
     "SELECT ",

@@ -1,8 +1,13 @@
-//! This process as a serving node: registered, applying the feed, holding a lease. Between nodes (PostgreSQL):
-//! 1. register under a new id, committed before the first read of the feed; 2. load what the feed keeps; 3. every third of
-//! the lease: read the tail, apply it, and only then renew the row; the lease counts from before that read; 4. on a hint:
-//! read, apply, acknowledge; 5. no row, another history of the database or another life of the data: drop everything and
-//! begin at 1. An embedded database has one serving process: it looks at the file's version instead.
+//! This process as a serving node: registered, applying the feed, holding a lease.
+//!
+//! Between nodes (PostgreSQL):
+//! 1. register under a new id, committed before the first read of the feed;
+//! 2. load what the feed keeps;
+//! 3. every third of the lease: read the tail, apply it, and only then renew the row; the lease counts from before the read;
+//! 4. on a hint: read, apply, acknowledge;
+//! 5. no row, another history of the database or another life of the data: drop everything and begin at 1.
+//!
+//! An embedded database has one serving process: it looks at the file's version instead.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -90,6 +95,11 @@ impl Node {
         let stop = Arc::new(Notify::new());
         let task = (role == Role::Fast).then(|| tokio::spawn(super::task::run(self.clone(), stop.clone())));
         Serving { stop, task }
+    }
+
+    /// Asks the task to look at the feed at once.
+    pub fn poke(&self) {
+        self.poke.notify_one();
     }
 
     /// Whether what is known is surely fresh right now.

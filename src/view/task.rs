@@ -80,14 +80,12 @@ struct Between {
 impl Between {
     /// Registers, renews, or waits for a hint and acknowledges. After a failure the registration still stands.
     async fn round(&mut self, node: &Node, kept: &mut Option<NodeRow>) -> Result<(), StoreError> {
-        let row = match kept.as_mut() {
-            Some(row) => row,
-            None => {
-                node.drop_all();
-                self.renewed = None;
-                kept.insert(register(node).await?)
-            }
-        };
+        if kept.is_none() {
+            node.drop_all();
+            self.renewed = None;
+            *kept = Some(register(node).await?);
+        }
+        let Some(row) = kept else { return Ok(()) };
         let (now, pause) = (node.clock.since_boot(), node.length / 3);
         let due = self.renewed.map_or(Duration::ZERO, |at| pause.saturating_sub(now.since(at)));
         let found = if due.is_zero() {
@@ -106,10 +104,10 @@ impl Between {
     }
 
     async fn hint(&mut self, node: &Node, due: Duration) -> Result<(), StoreError> {
-        let listener = match &mut self.listener {
-            Some(listener) => listener,
-            None => self.listener.insert(Listener::open(&node.db).await?),
-        };
+        if self.listener.is_none() {
+            self.listener = Some(Listener::open(&node.db).await?);
+        }
+        let Some(listener) = &mut self.listener else { return Ok(()) };
         tokio::select! {
             heard = listener.wait(due) => heard.map(|_| ()),
             () = node.poke.notified() => Ok(()),
@@ -147,7 +145,7 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
         return Ok(Round::Lost);
     }
     *row = next;
-    node.grant(from, node.length - node.length / 10);
+    node.grant(from, node.length / 10 * 9);
     Ok(Round::Fine)
 }
 

@@ -14,7 +14,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteC
 use super::engines::{Place, connect_postgres, on_both_engines_empty};
 
 /// What is looked up, the text the store sends, and the index made for it: by name, or by its primary key's table.
-const LOOKUPS: [(&str, &str, &str); 21] = [
+const LOOKUPS: [(&str, &str, &str); 22] = [
+    ("session for a copy", sessions::FIND_WHOLE_SQL, "key of sessions"),
     ("feed after a number", feed::TAIL_SQL, "key of feed"),
     ("customer by id", customers::FIND_SQL, "key of customers"),
     ("customers by phone", customers::LIST_BY_PHONE_SQL, "customers_by_phone"),

@@ -500,3 +500,27 @@ async fn living_sessions_are_counted_no_further_than_asked() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_session_for_a_copy_carries_its_revoked_tokens_and_says_when_there_are_too_many() {
+    on_both_engines(async |db| {
+        let session = household(&db, "john", "app").await.session();
+        let id = session.session_id;
+        let find = async || sessions::find_whole(&mut db.read().await.unwrap(), id).await.unwrap();
+        assert_eq!(find().await, None);
+        stored_session(&db, &session).await;
+        let whole = find().await.unwrap();
+        assert_eq!((&whole.record.session, whole.revoked.as_slice(), whole.is_whole), (&session, &[][..], true));
+        assert_eq!(Some(whole.record), record(&db, id, 1).await, "the same as a check reads");
+        for serial in 0..64 {
+            in_one(&db, async |c| revoked_tokens::insert(c, id, serial, at(HOUR)).await).await.unwrap();
+        }
+        let mut whole = find().await.unwrap();
+        whole.revoked.sort_unstable();
+        assert_eq!((whole.revoked, whole.is_whole), ((0..64).collect(), true));
+        assert!(!whole.record.token_revoked, "no token was asked about");
+        in_one(&db, async |c| revoked_tokens::insert(c, id, 64, at(HOUR)).await).await.unwrap();
+        assert!(!find().await.unwrap().is_whole, "one more than a copy carries");
+    })
+    .await;
+}

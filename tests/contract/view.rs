@@ -18,7 +18,7 @@ use super::nodes::change_history;
 use super::samples::{at, in_one, uuid};
 
 /// After this long it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn node(db: &Db, lease: u64) -> (Arc<Node>, Clock) {
     let clock = Clock::default();

@@ -8,6 +8,7 @@ mod support;
 mod broken;
 mod commit;
 mod locked;
+mod nodes;
 mod outage;
 mod proxy;
 mod unsafe_settings;

@@ -29,6 +29,7 @@ mod devices;
 mod devices_seen;
 mod envelope;
 mod errors;
+mod fast;
 mod forms;
 mod introspect;
 mod introspect_callers;

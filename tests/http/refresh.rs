@@ -250,7 +250,8 @@ async fn db_withdraw(server: &TestServer, sid: &str) {
     let mut tx = server.app.db.begin().await.unwrap();
     let id = uuid::Uuid::parse_str(&consent.unwrap()).unwrap();
     assert!(rescind::store::consents::withdraw(&mut tx, id, server.app.clock.now()).await.unwrap());
-    tx.commit().await.unwrap();
+    let told = tx.commit_told().await.unwrap();
+    server.app.checks.node.confirm(told).await.unwrap();
 }
 
 /// The same password set anew: what was made with the old one ends all the same.
@@ -291,7 +292,8 @@ async fn sto_02_a_session_is_not_born_again_under_a_newer_epoch() {
         let fresh = server.pair(MOBILE).await;
         let mut tx = server.app.db.begin().await.unwrap();
         rescind::store::epochs::raise(&mut tx, kind, id).await.unwrap();
-        tx.commit().await.unwrap();
+        let told = tx.commit_told().await.unwrap();
+        server.app.checks.node.confirm(told).await.unwrap();
         for dead in [&fresh, &pair] {
             refused(&server.refresh(MOBILE, &dead.refresh, &[]).await, "invalid_grant");
             assert!(!server.is_active(&dead.access).await, "{kind:?}");

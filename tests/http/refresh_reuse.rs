@@ -228,6 +228,7 @@ async fn ref_11_a_generation_that_was_never_committed_ends_the_session_and_alarm
     let id = uuid::Uuid::parse_str(&sid).unwrap();
     // A store that lost its last commit.
     server.db_run("UPDATE sessions SET generation = 2 WHERE session_id = $1", &[&id]).await;
+    server.db_new_incarnation().await;
     assert!(!server.is_active(&third.access).await, "an access token of a generation that never was is dead");
     assert!(server.is_active(&second.access).await);
 

@@ -57,7 +57,8 @@ pub struct TestServer {
     /// Everything that is mounted: method and path.
     pub routes: Vec<(String, String)>,
     shutdown: rocket::Shutdown,
-    _serving: rescind::view::node::Serving,
+    serving: std::sync::Mutex<Option<rescind::view::node::Serving>>,
+    plain: tokio::sync::OnceCell<Arc<App>>,
     /// Dropped last: removes the database.
     pub database: database::TestDatabase,
 }
@@ -118,13 +119,45 @@ impl TestServer {
         let app = Arc::new(App::new(settings, db, keys, Clock::default()).expect("app"));
         let secrets = if seeded { seed(&app).await } else { BTreeMap::new() };
         let serving = app.serve_checks();
+        let ready = async {
+            while !app.knows_what_was_taken_back().await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), ready).await.expect("a lease");
         let Launched { port, routes, shutdown } = launch(app.clone(), more).await;
-        Self { app, port, secrets, routes, shutdown, _serving: serving, database }
+        Self {
+            app,
+            port,
+            secrets,
+            routes,
+            shutdown,
+            serving: Some(serving).into(),
+            plain: tokio::sync::OnceCell::new(),
+            database,
+        }
     }
 
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Takes the node's lease and row away, as a clean stop does, while requests still come.
+    pub async fn db_stop_serving_checks(&self) {
+        let serving = self.serving.lock().expect("lock").take();
+        serving.expect("it serves").stop().await;
+    }
+
+    /// The plain variant on the same database, keys and clock: what checks from memory are compared with.
+    pub async fn db_plain_app(&self) -> Arc<App> {
+        let made = self.plain.get_or_init(|| async {
+            let mut settings = self.app.settings.clone();
+            settings.is_fast = false;
+            let keys = settings.keys().expect("keys");
+            Arc::new(App::new(settings, self.app.db.clone(), keys, self.app.clock.clone()).expect("app"))
+        });
+        made.await.clone()
     }
 
     /// Moves the server's clock ahead.

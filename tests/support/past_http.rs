@@ -1,6 +1,8 @@
 //! Straight at the database and the services, past HTTP: for states no request can bring about. And the audit trail, read
 //! over HTTP.
 
+use rescind::model::epoch::Level;
+use rescind::model::feed::Item;
 use rescind::model::ids::{ClientId, CustomerId};
 use rescind::model::incident::{Reason, Receipt};
 use rescind::service::customer::Entered;
@@ -44,7 +46,26 @@ impl TestServer {
     /// Restricts a customer without locking them.
     pub async fn db_level(&self, customer: &str, level: &str) {
         let sql = "UPDATE epochs SET level = $2 WHERE kind = 'subject' AND id = $1";
-        assert_eq!(self.db_run(sql, &[&customer, &level]).await, 1);
+        let mut tx = self.app.db.begin().await.expect("begin");
+        assert_eq!(tx.execute(sql, &[&customer, &level]).await.expect(sql), 1);
+        let level = Level::from_name(level).expect("a level");
+        tx.tell(Item::Level { subject: customer.to_owned(), level });
+        let told = tx.commit_told().await.expect("commit");
+        self.app.checks.node.confirm(told).await.expect("confirmed");
+    }
+
+    /// Another life of the data, as after a backup was restored: no copy of before counts.
+    pub async fn db_new_incarnation(&self) {
+        let node = &self.app.checks.node;
+        let life = node.view().standing().life;
+        let mut tx = self.app.db.begin().await.expect("begin");
+        let name = format!("life {life}");
+        rescind::store::facts::set(&mut tx, "incarnation", &name).await.expect("a fact");
+        tx.commit().await.expect("commit");
+        while self.app.settings.is_fast && (node.view().standing().life == life || !node.is_fresh_soon().await) {
+            node.poke();
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 
     /// Ends everything a client holds, as `rescind lockdown --client` does.

@@ -239,6 +239,11 @@ impl Program {
         Ran { code: status.code().unwrap_or(-1), out: self.printed(), err: self.log() }
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("signalled");
+    }
+
     /// Asks it to stop (SIGTERM) and waits for its end.
     pub fn stop(self) -> Ran {
         let pid = Pid::from_child(&self.child);

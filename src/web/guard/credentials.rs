@@ -9,7 +9,7 @@ use super::info::RequestInfo;
 use super::pairs::{Pairs, decode};
 use crate::app::App;
 use crate::secret::text::SecretText;
-use crate::service::client_auth::{Credentials, KnownClient, Proof, prove};
+use crate::service::client_auth::{Credentials, KnownClient, Proof, prove, prove_checker};
 use crate::web::error::OAuthError;
 
 /// The `Authorization` headers as sent: none, one, or too many.
@@ -29,8 +29,17 @@ impl Authorization {
     /// Proves the client, or answers.
     pub async fn client(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<KnownClient, OAuthError> {
         let sent = self.credentials(form)?;
+        self.proven(form, prove(app, &info.actor, &sent).await?)
+    }
+
+    /// The same for a client that checks tokens: its epochs are not to be used.
+    pub async fn checker(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<KnownClient, OAuthError> {
+        let sent = self.credentials(form)?;
+        self.proven(form, prove_checker(app, &info.actor, &sent).await?)
+    }
+
+    fn proven(&self, form: &Pairs, proof: Proof) -> Result<KnownClient, OAuthError> {
         let used_header = !self.0.is_empty();
-        let proof = prove(app, &info.actor, &sent).await?;
         let known = match proof {
             Proof::Proven(known) => *known,
             Proof::Refused => return Err(OAuthError::invalid_client(used_header)),

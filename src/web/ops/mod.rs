@@ -37,13 +37,14 @@ fn live() -> Health {
     Health(Status::Ok, "live")
 }
 
-/// The process can answer for certain: the database answers, and no stop is under way.
+/// The process can answer for certain: the database answers, what was taken back is known, and no stop is under way.
 #[get("/health/ready")]
 async fn ready(app: &Shared, draining: &State<Draining>) -> Health {
     if draining.0.load(Ordering::SeqCst) {
         return Health(Status::ServiceUnavailable, "draining");
     }
     match app.db.ping().await {
+        Ok(()) if !app.knows_what_was_taken_back().await => Health(Status::ServiceUnavailable, "no_lease"),
         Ok(()) => Health(Status::Ok, "ready"),
         Err(error) => {
             tracing::warn!(%error, "not ready");

@@ -38,7 +38,7 @@ pub async fn introspect(
     if authorization.is_bearer_alone(&form.0) {
         return Err(OAuthError::invalid_token());
     }
-    let known = authorization.client(app, &info, &form.0).await?;
+    let known = authorization.checker(app, &info, &form.0).await?;
     if !known.client.has_secret() {
         return Err(OAuthError::invalid_client(false));
     }

@@ -1,0 +1,206 @@
+//! Copies in this process: a bounded map in shards. The one to go is the next that was not used since the hand passed it
+//! last. A miss is filled by one reader for each key, and by few at once, so that a lost cache floods nobody.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+
+use crate::model::feed::AsOf;
+
+const SHARDS: usize = 16;
+/// Keys that share a gate wait for each other's refill.
+const GATES: usize = 256;
+/// Refills at once: the rest of the database's connections are for everybody else.
+const REFILLS: usize = 8;
+
+/// A value as it was read, and what had surely been applied before that read was sent.
+#[derive(Debug)]
+pub struct Copied<V> {
+    /// The value.
+    pub value: V,
+    /// What the view had applied.
+    pub as_of: AsOf,
+}
+
+/// One place of a shard.
+#[derive(Debug)]
+struct Slot<K, V> {
+    key: K,
+    copy: Arc<Copied<V>>,
+    is_used: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Shard<K, V> {
+    places: HashMap<K, usize>,
+    slots: Vec<Slot<K, V>>,
+    hand: usize,
+}
+
+/// The cache.
+#[derive(Debug)]
+pub struct Near<K, V> {
+    shards: Vec<RwLock<Shard<K, V>>>,
+    most_each: usize,
+    hasher: RandomState,
+    gates: Vec<Mutex<()>>,
+    refills: Semaphore,
+}
+
+/// The right to fill one key.
+#[derive(Debug)]
+pub struct Refill<'a> {
+    _gate: MutexGuard<'a, ()>,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+impl<K: Clone + Eq + Hash, V> Near<K, V> {
+    /// Room for about so many.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        let shard = || RwLock::new(Shard { places: HashMap::new(), slots: Vec::new(), hand: 0 });
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            most_each: (most / SHARDS).max(1),
+            hasher: RandomState::new(),
+            gates: (0..GATES).map(|_| Mutex::new(())).collect(),
+            refills: Semaphore::new(REFILLS),
+        }
+    }
+
+    fn spread(&self, key: &K, among: usize) -> usize {
+        usize::try_from(self.hasher.hash_one(key)).unwrap_or(0) % among
+    }
+
+    /// The copy of a key. Whether it may be used, the view says.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<Arc<Copied<V>>> {
+        let shard = self.shards[self.spread(key, SHARDS)].read().unwrap_or_else(PoisonError::into_inner);
+        let slot = shard.places.get(key).and_then(|at| shard.slots.get(*at))?;
+        // Written only when it changes: readers on other cores keep their line.
+        if !slot.is_used.load(Ordering::Relaxed) {
+            slot.is_used.store(true, Ordering::Relaxed);
+        }
+        Some(slot.copy.clone())
+    }
+
+    /// Keeps a copy in the place of the one before. One that was read later stays.
+    pub fn put(&self, key: K, copy: Arc<Copied<V>>) {
+        let most = self.most_each;
+        let mut shard = self.shards[self.spread(&key, SHARDS)].write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = shard.places.get(&key).copied() {
+            if let Some(slot) = shard.slots.get_mut(at).filter(|slot| is_older(slot.copy.as_of, copy.as_of)) {
+                slot.copy = copy;
+            }
+            return;
+        }
+        let slot = Slot { key: key.clone(), copy, is_used: AtomicBool::new(false) };
+        if shard.slots.len() < most {
+            shard.slots.push(slot);
+            let at = shard.slots.len() - 1;
+            shard.places.insert(key, at);
+            return;
+        }
+        let at = shard.next_unused();
+        let gone = std::mem::replace(&mut shard.slots[at], slot);
+        shard.places.remove(&gone.key);
+        shard.places.insert(key, at);
+    }
+
+    /// Waits for the right to fill a key: one at a time for each, few at once for all.
+    pub async fn refill(&self, key: &K) -> Refill<'_> {
+        let gate = self.gates[self.spread(key, GATES)].lock().await;
+        // Closed by nobody.
+        Refill { _gate: gate, _permit: self.refills.acquire().await.ok() }
+    }
+
+    /// How many copies there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).slots.len()).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// The place whose copy goes. Ends after at most one round: the hand takes away the marks it passes.
+    fn next_unused(&mut self) -> usize {
+        loop {
+            let at = self.hand % self.slots.len();
+            self.hand = at + 1;
+            if !self.slots[at].is_used.swap(false, Ordering::Relaxed) {
+                return at;
+            }
+        }
+    }
+}
+
+/// Whether the first was read before the second, or as early.
+fn is_older(kept: AsOf, new: AsOf) -> bool {
+    (kept.life, kept.number) <= (new.life, new.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(value: u32, number: i64) -> Arc<Copied<u32>> {
+        Arc::new(Copied { value, as_of: AsOf { life: 1, number } })
+    }
+
+    #[test]
+    fn what_was_put_is_found_and_an_older_reading_does_not_replace_a_newer() {
+        let near = Near::new(100);
+        assert!(near.get(&1).is_none() && near.is_empty());
+        near.put(1, copy(10, 5));
+        near.put(1, copy(11, 4));
+        assert_eq!(near.get(&1).unwrap().value, 10);
+        near.put(1, copy(12, 5));
+        assert_eq!(near.get(&1).unwrap().value, 12);
+        near.put(1, Arc::new(Copied { value: 13, as_of: AsOf { life: 2, number: 0 } }));
+        assert_eq!((near.get(&1).unwrap().value, near.len()), (13, 1));
+    }
+
+    #[test]
+    fn it_never_grows_beyond_its_room_and_keeps_what_is_used() {
+        let near = Near::new(SHARDS * 10);
+        near.put(0, copy(0, 0));
+        for n in 1..10_000 {
+            assert!(near.get(&0).is_some(), "the one that is always used goes at {n}");
+            near.put(n, copy(n, 0));
+            assert!(near.get(&n).is_some());
+            assert!(near.len() <= SHARDS * 10);
+        }
+        assert_eq!(near.len(), SHARDS * 10);
+        let kept = (0..10_000).filter(|n| near.get(n).is_some_and(|copy| copy.value == *n)).count();
+        assert_eq!(kept, SHARDS * 10, "every place is found under its own key");
+    }
+
+    #[tokio::test]
+    async fn of_many_who_miss_the_same_key_one_fills_it() {
+        let near: Arc<Near<u32, u32>> = Arc::new(Near::new(100));
+        let fills = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let (near, fills) = (near.clone(), fills.clone());
+            tasks.spawn(async move {
+                let _refill = near.refill(&7).await;
+                if near.get(&7).is_none() {
+                    fills.fetch_add(1, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                    near.put(7, copy(1, 1));
+                }
+            });
+        }
+        tasks.join_all().await;
+        assert_eq!(fills.load(Ordering::SeqCst), 1);
+    }
+}
