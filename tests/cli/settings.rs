@@ -6,7 +6,7 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 53] = [
+const WRONG: [(&str, &str, &str); 56] = [
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),
@@ -53,6 +53,9 @@ const WRONG: [(&str, &str, &str); 53] = [
     ("RESCIND_CONSOLE_HOST", "console.bank.example:8443", "host name"),
     ("RESCIND_LIMIT_SCALE", "0", "1 to"),
     ("RESCIND_HASH_THREADS", "1.5", "0 to 256"),
+    ("RESCIND_CHECKS", "quick", "fast or plain"),
+    ("RESCIND_LEASE", "31", "1 to 30"),
+    ("RESCIND_NEAR_CACHE", "10", "100 to"),
     ("RESCIND_LOG", "loud", "trace"),
     ("ROCKET_PORT", "99999", ""),
     ("ROCKET_PORT", "eighty", ""),
