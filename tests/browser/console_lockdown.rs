@@ -5,6 +5,7 @@ use thirtyfour::{By, Key};
 
 use super::look::{DESK, PHONE};
 use super::person::Person;
+use super::promises::hold;
 use super::support::flow::Pair;
 use super::support::{JOHN, TestServer, db_customer};
 
@@ -173,4 +174,27 @@ async fn with_script_the_dialog_asks_in_place_and_escape_closes_it() {
         assert_eq!(person.focused().await["words"], LOCKDOWN, "the focus goes back to where it was");
     }
     assert_eq!(server.db_count("SELECT COUNT(*) FROM incidents").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lck_02_what_is_not_confirmed_is_said_and_pressing_again_confirms_it() {
+    let server = TestServer::start().await;
+    let token = token_of(&server, JOHN).await;
+    let person = Person::new(&server).await;
+    person.starts_work("the-agent").await;
+    person.open(&format!("/console/customers/{JOHN}/lockdown")).await;
+    person.choose("Phone lost").await;
+    server.db_refuse_audit().await;
+    person.wire().await;
+    person.press(CONFIRM).await;
+    person.arrives_at("NOT confirmed").await;
+    assert_eq!(hold(&person, "not confirmed").await.status, 503);
+    let first = person.incident().await;
+    assert!(server.is_active(&token).await, "nothing was locked, and the page did not say so");
+
+    server.db_accept_audit().await;
+    person.press("Press again").await;
+    person.arrives_at("Confirmed").await;
+    assert_eq!(person.incident().await, first, "one incident, however often somebody presses");
+    assert!(!server.is_active(&token).await);
 }

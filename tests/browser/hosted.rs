@@ -93,6 +93,7 @@ async fn pages_for_trouble_keep_every_promise() {
     for _ in 0..8 {
         person.open("/login").await;
         person.signs_in("CUST_2", "wrong").await;
+        person.find("//*[@role='alert']").await;
     }
     person.find("//*[contains(., 'too many tries')]").await;
     hold(&person, "too many tries").await;
@@ -114,6 +115,7 @@ async fn without_script_a_customer_signs_in_allows_and_signs_out_on_a_phone() {
     person.arrives_at("Allow").await;
     hold(&person, "consent without script").await;
     person.press("Allow").await;
+    person.arrives_at("There is nothing here").await;
     let place = person.place().await;
     assert!(place.starts_with(&format!("http://127.0.0.1:{}/callback?code=", server.port)), "{place}");
     person.wire().await; // that was the client's place

@@ -24,6 +24,7 @@ async fn a_customer_signs_in_allows_and_signs_out_by_keyboard() {
         person.arrives_at("Allow").await;
         person.tab_to("Allow").await;
         person.enter().await;
+        person.arrives_at("There is nothing here").await;
         let callback = format!("http://127.0.0.1:{}/callback?code=", server.port);
         assert!(person.place().await.starts_with(&callback), "{}", person.place().await);
 

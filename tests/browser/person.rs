@@ -100,8 +100,8 @@ impl Person {
 
     /// All words on the page.
     pub async fn words(&self) -> String {
-        let body = self.driver().find(By::Css("body")).await.expect("a body");
-        body.text().await.expect("words")
+        let words = self.run("return document.body ? document.body.innerText : ''", vec![]).await;
+        words.as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until a heading begins with these words.
