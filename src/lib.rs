@@ -6,7 +6,9 @@
 //! - **Sign-in and code**: `web/oauth/authorize` -> `service/authorize` -> `web/pages/login` -> `service/login` ->
 //!   `service/consent` -> `service/code` -> back to the client.
 //! - **Tokens**: `web/oauth/token` -> `service/code`, `service/refresh` or `service/client_credentials`.
-//! - **Lockdown**: `web/api/lockdown` or `cli/lockdown` -> `service/lockdown` -> `service/taking_back` -> a receipt.
+//! - **Staff**: `web/console/login` -> `service/staff_session`; each page: `web/guard/staff` -> `policy/roles`.
+//! - **Finding the caller**: `web/console/search` -> `service/search`; `web/console/customer` -> `service/caller`.
+//! - **Lockdown**: `web/console/lockdown`, `web/api/lockdown` or `cli/lockdown` -> `service/lockdown` -> `service/taking_back` -> a receipt.
 //!
 //! Imports go one way: `cli -> web -> service -> app -> {limits, activity, place} -> store -> model`; `service ->
 //! {policy, secret}`.

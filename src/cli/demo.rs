@@ -116,12 +116,13 @@ fn text(app: &App, bank: &Bank) -> String {
         .replace("@RESCIND@", &std::env::current_exe().map_or("rescind".to_owned(), |exe| exe.display().to_string()));
     format!(
         "{} is open at {}  (demo data; everything is new at every start)\n\n\
-         Customer  {}  {}\nStaff     (their console is not built yet; `lockdown` and the API are)\n{}\n\n\
+         Customer  {}  {}\nStaff     sign in at {}/console\n{}\n\n\
          Copy and paste into a second shell:\n\n{walk}",
         app.settings.name,
         app.settings.issuer,
         bank.customer,
         bank.password.expose(),
+        app.settings.issuer,
         staff.join("\n"),
     )
 }

@@ -11,6 +11,7 @@ use super::open::{database, tell_made};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::policy::private_network::is_private;
 use crate::store::{Db, engine, facts, migrations};
 use crate::web::ops::Draining;
 use crate::{jobs, web};
@@ -54,6 +55,12 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
         Box::pin(async move {
             let (address, port) = (rocket.config().address, rocket.config().port);
             tracing::info!(%address, port, issuer, "serving");
+            if !is_private(address) {
+                tracing::warn!(
+                    %address,
+                    "the console is switched off: until staff have a second factor it is shown on loopback and private addresses only (ROCKET_ADDRESS)"
+                );
+            }
         })
     }));
     let served = rocket.launch().await.map_err(|error| Failure::new(reason(&error, &app.settings)));

@@ -114,10 +114,7 @@ impl Raw {
         if phone_country.as_ref().is_some_and(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
             return Err(wrong("phone_country", "must be two capital letters, such as KE"));
         }
-        let support_phone = self.optional("support_phone");
-        if support_phone.as_ref().is_some_and(|text| !is_callable(text)) {
-            return Err(wrong("support_phone", "must be a telephone number of at most 30 digits, spaces and +()-."));
-        }
+        let support_phone = self.support_phone()?;
         let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
         let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
         let secrets: BTreeMap<_, _> = secrets.collect();
@@ -156,6 +153,13 @@ impl Raw {
             return Err(wrong("breached_passwords", &format!("names no file: {}", list.display())));
         }
         Ok(settings)
+    }
+
+    fn support_phone(&self) -> Result<Option<String>, ConfigError> {
+        let text = self.optional("support_phone");
+        let rule = "must be a telephone number of at most 30 digits, spaces and +()-.";
+        let is_wrong = text.as_ref().is_some_and(|text| !is_callable(text));
+        if is_wrong { Err(ConfigError(format!("{} {rule}", env_name("support_phone")))) } else { Ok(text) }
     }
 
     fn lifetimes(&self) -> Result<Lifetimes, ConfigError> {

@@ -93,8 +93,8 @@ fn carried_on(minutes: &[Minute], since: Timestamp) -> Vec<i64> {
 /// Midnight in a zone; where the clocks skip it, the first instant after.
 fn start_of_day(zone: Tz, now: Timestamp) -> Timestamp {
     let midnight = now.with_timezone(&zone).date_naive().and_time(NaiveTime::MIN);
-    let hours = (0..=3).map(|hour| midnight + TimeDelta::hours(hour));
-    let first = hours.filter_map(|local| zone.from_local_datetime(&local).earliest()).next();
+    let mut hours = (0..=3).map(|hour| midnight + TimeDelta::hours(hour));
+    let first = hours.find_map(|local| zone.from_local_datetime(&local).earliest());
     first.map_or(now, |local| local.to_utc())
 }
 

@@ -146,9 +146,13 @@ pub const NEWEST_OF_CUSTOMER_SQL: &str = concat!(
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3"
 );
-/// The same of one action.
-pub const NEWEST_OF_ACTION_SQL: &str =
-    concat!("SELECT ", columns!(), " FROM audit WHERE action = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3");
+/// The same of one action: a range of its index, written so that no planner walks everybody's rows in the order of time.
+pub const NEWEST_OF_ACTION_SQL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM audit WHERE action >= $1 AND (action, audit_id) < ($1, $2)
+      ORDER BY action DESC, audit_id DESC LIMIT $3"
+);
 /// The same of one action on one customer. `COALESCE` keeps the engines from walking everybody's rows of the action.
 pub const NEWEST_OF_BOTH_SQL: &str = concat!(
     "SELECT ",

@@ -382,13 +382,11 @@ pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), Store
     conn.execute(sql, &[&id, &at]).await.map(|_| ())
 }
 
-/// The read in [`count_living`].
-pub const COUNT_LIVING_SQL: &str = "SELECT COUNT(*) FROM
-     (SELECT 1 AS one FROM sessions WHERE ended_at IS NULL AND expires_at > $1
-          AND global_epoch = (SELECT epoch FROM epochs WHERE kind = 'global' AND id = '*') LIMIT $2) found";
-
 /// About how many sessions live, counted up to `most`: those are counted in that a raised epoch of a client, device or
 /// customer has killed but no sweep has marked yet.
 pub async fn count_living(conn: &mut Conn, now: Timestamp, most: i64) -> Result<i64, StoreError> {
-    Ok(conn.value(COUNT_LIVING_SQL, &[&now, &most]).await?.unwrap_or_default())
+    let sql = "SELECT COUNT(*) FROM
+         (SELECT 1 AS one FROM sessions WHERE ended_at IS NULL AND expires_at > $1
+              AND global_epoch = (SELECT epoch FROM epochs WHERE kind = 'global' AND id = '*') LIMIT $2) found";
+    Ok(conn.value(sql, &[&now, &most]).await?.unwrap_or_default())
 }

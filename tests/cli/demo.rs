@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::browser::Browser;
 use crate::support::program::{Folder, Program, free_port};
 
 async fn start(folder: &Folder, json: bool) -> Program {
@@ -21,6 +22,16 @@ async fn printed(server: &Program) -> String {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     server.printed()
+}
+
+/// Where a sign-in to the console leads.
+async fn console(server: &Program, username: &str, password: &str) -> String {
+    let mut browser = Browser::at(&format!("http://localhost:{}", server.port));
+    let page = browser.get("/console/login").await;
+    let csrf = page.csrf();
+    let form = [("csrf_token", csrf.as_str()), ("username", username), ("password", password)];
+    let own = [("Sec-Fetch-Site", "same-origin")];
+    browser.send(reqwest::Method::POST, "/console/login", &own, Some(&form)).await.location().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +55,10 @@ async fn the_demo_prints_one_object_with_everything_needed_and_runs_on() {
     let expected =
         [("amina", "agent"), ("baraka", "supervisor"), ("chege", "branch"), ("dalia", "admin"), ("eshe", "auditor")];
     assert_eq!(staff, expected);
+    for one in object["staff"].as_array().unwrap() {
+        let text = |name: &str| one[name].as_str().unwrap().to_owned();
+        assert_eq!(console(&server, &text("username"), &text("password")).await, "/console", "{one}");
+    }
     let clients: Vec<(&str, bool)> = object["clients"]
         .as_array()
         .unwrap()
@@ -85,6 +100,7 @@ async fn the_printed_walk_ends_with_everything_dead() {
     let text = printed(&server).await;
     let url = format!("http://localhost:{}", server.port);
     assert!(text.contains(&url) && text.contains("CUST_789456123") && text.contains("baraka"), "{text}");
+    assert!(text.contains(&format!("sign in at {url}/console")), "{text}");
     let walk = text.split_once("second shell:\n\n").expect("the walk").1;
     folder.write("walk.sh", walk);
     let mut bash = Command::new("bash");

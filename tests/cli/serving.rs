@@ -154,3 +154,15 @@ async fn no_line_of_the_log_is_lost_at_any_level() {
         assert_eq!((count("\"serving\""), count("\"stopped\"")), (1, 1), "{level}: {}", ran.err);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_01_a_start_on_every_network_warns_once_that_the_console_is_off() {
+    for (address, warnings) in [("0.0.0.0", 1), ("127.0.0.1", 0)] {
+        let folder = Folder::of_engine().await;
+        let folder = folder.with("ROCKET_ADDRESS", address).with("RESCIND_ISSUER", "http://localhost:8000");
+        let ran = folder.serve().await.stop();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let told = ran.err.lines().filter(|line| line.contains("the console is switched off")).count();
+        assert_eq!(told, warnings, "{address}: {}", ran.err);
+    }
+}

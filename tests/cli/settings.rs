@@ -6,7 +6,7 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 48] = [
+const WRONG: [(&str, &str, &str); 53] = [
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),
@@ -46,6 +46,11 @@ const WRONG: [(&str, &str, &str); 48] = [
     ("RESCIND_ACCESS_TOKEN_MINUTES", "ten", "1 to 60"),
     ("RESCIND_SESSION_DAYS", "366", "1 to 365"),
     ("RESCIND_REFRESH_GRACE_SECONDS", "-1", "0 to 60"),
+    ("RESCIND_STAFF_HOURS", "25", "1 to 24"),
+    ("RESCIND_STAFF_IDLE_MINUTES", "1", "2 to 60"),
+    ("RESCIND_STAFF_SESSIONS", "0", "1 to 20"),
+    ("RESCIND_CONSOLE_HOST", "https://console.bank.example", "host name"),
+    ("RESCIND_CONSOLE_HOST", "console.bank.example:8443", "host name"),
     ("RESCIND_LIMIT_SCALE", "0", "1 to"),
     ("RESCIND_HASH_THREADS", "1.5", "0 to 256"),
     ("RESCIND_LOG", "loud", "trace"),

@@ -38,7 +38,7 @@ const LOOKUPS: [(&str, &str, &str); 20] = [
 ];
 
 /// The same for the console's lists and figures.
-const CONSOLE_LOOKUPS: [(&str, &str, &str); 11] = [
+const CONSOLE_LOOKUPS: [(&str, &str, &str); 10] = [
     ("staff session", staff_sessions::FIND_RECORD_SQL, "key of staff_sessions"),
     ("staff at sign-in", staff_sessions::FIND_FOR_SIGN_IN_SQL, "staff_sessions_by_browser"),
     ("older sessions of a member of staff", staff_sessions::END_OLDER_SQL, "staff_sessions_live"),
@@ -49,11 +49,11 @@ const CONSOLE_LOOKUPS: [(&str, &str, &str); 11] = [
     ("audit of an action, newest first", audit::NEWEST_OF_ACTION_SQL, "audit_by_action"),
     ("audit of a customer and an action, newest first", audit::NEWEST_OF_BOTH_SQL, "audit_by_customer"),
     ("minutes of a tally", tallies::LIST_SQL, "key of tallies"),
-    ("living sessions", sessions::COUNT_LIVING_SQL, "sessions_living"),
 ];
 
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
-/// sessions, those of people and, now and then, a standing one of its own.
+/// sessions, those of people and, now and then, a standing one of its own. A thousand customers have all of the trail: for each
+/// sign-in many refreshes.
 const FILL: [&str; 17] = [
     "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, NULL, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
@@ -74,8 +74,8 @@ const FILL: [&str; 17] = [
     "INSERT INTO codes SELECT id(n), 'k1', 'u', 'h' || n, NULL, 'openid', '[]', 'c' || n, 'd' || n, 'x' || n, TIME, TIME, TIME, 0,
          NULL, 1, 1, 1, 1, 1 FROM NUMBERS",
     "INSERT INTO audit SELECT id(n), TIME, 'customer', 'c' || n, 'sign_in', 'done', 'customer', 'c' || n, 'c' || n, NULL,
-         NULL, NULL, 'r' FROM NUMBERS",
-    "INSERT INTO audit SELECT id(-n), TIME, 'client', 'k1', 'refresh', 'done', 'session', 's', 'c' || n, NULL,
+         NULL, NULL, 'r' FROM NUMBERS WHERE n <= 1000",
+    "INSERT INTO audit SELECT id(-n), TIME, 'client', 'k1', 'refresh', 'done', 'session', 's', 'c' || (n % 1000), NULL,
          NULL, NULL, 'r' FROM NUMBERS",
     "INSERT INTO audit SELECT eid(n), TIME, 'staff', 'amina', 'customer_read', 'done', 'customer', 'c' || n, 'c' || n, NULL,
          NULL, NULL, 'r' FROM NUMBERS WHERE n % 10 = 0",
@@ -86,6 +86,16 @@ const FILL: [&str; 17] = [
     "INSERT INTO revoked_tokens SELECT id(n), 1, TIME FROM NUMBERS",
 ];
 
+/// The same for what the console's lists and figures read.
+const CONSOLE_FILL: [&str; 5] = [
+    "INSERT INTO staff SELECT 'c' || n, 'agent', 'h', TIME, NULL FROM NUMBERS",
+    "INSERT INTO staff_sessions SELECT id(n), 'c' || n, id(n), 1, TIME, TIME, TIME, NULL, NULL FROM NUMBERS",
+    "INSERT INTO incidents (incident_id, target_kind, target_id, opened_by, reason, sessions_ended, devices, epoch, opened_at)
+         SELECT 'INCC_' || n, 'customer', 'c' || n, 'staff:amina', 'lost', 1, 1, 2, TIME FROM NUMBERS",
+    "INSERT INTO audit SELECT cid(n), TIME, 'system', '', 'a' || n % 40, 'done', 'x', 'x', NULL, NULL, NULL, NULL, 'r' FROM NUMBERS",
+    "INSERT INTO tallies SELECT 't' || n, TIME, 1 FROM NUMBERS",
+];
+
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment how large to be")]
 fn size() -> i64 {
     if std::env::var_os("TEST_FULL").is_some_and(|full| !full.is_empty() && full != "0") { 1_000_000 } else { 50_000 }
@@ -93,13 +103,14 @@ fn size() -> i64 {
 
 async fn fill_postgres(conn: &mut PgConnection) {
     // Foreign keys are checked elsewhere; without them the fill takes a fifth of the time.
-    let all = FILL.join(";\n");
+    let all = FILL.into_iter().chain(CONSOLE_FILL).collect::<Vec<_>>().join(";\n");
     let numbers = format!("generate_series(1, {}) AS numbers (n)", size());
     let filled = all
         .replace("NUMBERS", &numbers)
         .replace("FLAG", "FALSE")
         .replace("TIME", "TIMESTAMPTZ '2025-01-01 00:00:00+00'")
         .replace("eid(n)", "CAST('e' || LPAD(TO_HEX(n), 31, '0') AS UUID)")
+        .replace("cid(n)", "CAST('c' || LPAD(TO_HEX(n), 31, '0') AS UUID)")
         .replace("id(n)", "CAST(LPAD(TO_HEX(n), 32, '0') AS UUID)")
         .replace("id(-n)", "CAST('f' || LPAD(TO_HEX(n), 31, '0') AS UUID)");
     let sql = format!("SET session_replication_role = replica; SET synchronous_commit = off; {filled}; ANALYZE");
@@ -109,13 +120,14 @@ async fn fill_postgres(conn: &mut PgConnection) {
 async fn fill_sqlite(conn: &mut SqliteConnection) {
     let before = "PRAGMA foreign_keys = off; PRAGMA synchronous = off; PRAGMA cache_size = -200000";
     sqlx::raw_sql(before).execute(&mut *conn).await.expect("settings");
-    let all = FILL.join(";\n");
+    let all = FILL.into_iter().chain(CONSOLE_FILL).collect::<Vec<_>>().join(";\n");
     let numbers = "numbers";
     let filled = all
         .replace("NUMBERS", numbers)
         .replace("FLAG", "0")
         .replace("TIME", "'2025-01-01T00:00:00+00:00'")
         .replace("eid(n)", "UNHEX('e' || PRINTF('%031x', n))")
+        .replace("cid(n)", "UNHEX('c' || PRINTF('%031x', n))")
         .replace("id(n)", "UNHEX(PRINTF('%032x', n))")
         .replace("id(-n)", "UNHEX('f' || PRINTF('%031x', n))");
     let sql = format!(

@@ -142,6 +142,21 @@ async fn lck_02_what_is_not_proven_says_so_and_can_be_pressed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lck_02_a_database_that_is_gone_when_the_button_is_pressed_is_not_confirmed() {
+    let server = TestServer::start().await;
+    let mut agent = server.staff(Role::Agent).await;
+    let page = agent.get(&page_of(JOHN)).await;
+    server.db_run("ALTER TABLE staff_sessions RENAME TO gone", &[]).await;
+    let failed = agent.press(&page, &[("reason", "Phone stolen")]).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    says(&failed, "NOT confirmed");
+    says(&failed, "Do not tell the caller that it is done");
+    server.db_run("ALTER TABLE gone RENAME TO staff_sessions", &[]).await;
+    assert_eq!(level(&server).await, 0);
+    incident(&agent.press(&page, &[("reason", "Phone stolen")]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reason_must_be_chosen_and_what_was_typed_is_kept() {
     let server = TestServer::start().await;
     let mut boss = server.staff(Role::Supervisor).await;

@@ -154,7 +154,7 @@ async fn sign_in_round(server: Arc<TestServer>, desks: Arc<Desks>, customer: Str
 
 /// Waits until a sign-in of this customer has read the customer: its try is counted right after.
 async fn db_begun(server: &TestServer, customer: &str) {
-    let tries = "SELECT COUNT(*) FROM throttles WHERE customer_id = $1";
+    let tries = "SELECT COUNT(*) FROM throttles WHERE subject_id = $1";
     let ended = "SELECT COUNT(*) FROM browser_sessions WHERE customer_id = $1";
     let before = server.db_number(ended, customer).await;
     while server.db_number(tries, customer).await == 0 && server.db_number(ended, customer).await == before {

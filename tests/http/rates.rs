@@ -112,7 +112,7 @@ impl Call {
         assert!((1..=60).contains(&wait), "{self:?}: {wait}");
         match self {
             Self::Login | Self::Console | Self::Authorize => {
-                assert!(seen.body.contains("Please wait"), "{}", seen.body)
+                assert!(seen.body.contains("Please wait"), "{}", seen.body);
             }
             Self::Read(_) | Self::Lock(_) => {
                 assert_eq!(seen.header("content-type"), "application/problem+json", "{self:?}");

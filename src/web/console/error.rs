@@ -88,6 +88,12 @@ impl ConsoleError {
         Self { next: ("/console/login", "Sign in"), ..error }
     }
 
+    /// 503, to a form: nobody can say whether anything was done.
+    fn not_confirmed() -> Self {
+        let words = "Do not tell the caller that it is done: we could not prove that it is. Reload this page and agree to send the form again. It stays the same request, so that never does harm. If it is not confirmed after three tries, have a colleague ring operations.";
+        Self { retry_after: Some(1), ..Self::new(Status::ServiceUnavailable, "NOT confirmed", words) }
+    }
+
     fn unavailable() -> Self {
         let words = "We cannot say for certain right now, so nothing is shown. Please try again in a moment.";
         Self { retry_after: Some(1), ..Self::new(Status::ServiceUnavailable, "Please try again", words) }
@@ -200,8 +206,18 @@ pub fn any(status: Status, request: &Request<'_>) -> Caught {
     }
     match missing::allowed_methods(status, request) {
         Some(allow) => Caught::Error(ConsoleError::of_status(Status::MethodNotAllowed), Some(allow)),
+        None if status == Status::ServiceUnavailable && is_press(request) => {
+            Caught::Error(ConsoleError::not_confirmed(), None)
+        }
         None => Caught::Error(ConsoleError::of_status(status), None),
     }
+}
+
+/// Whether a form that locks, revokes or unlocks was sent: a caller waits to hear whether it is done.
+fn is_press(request: &Request<'_>) -> bool {
+    let path = request.uri().path();
+    let about = ["/console/customers/", "/console/devices/", "/console/sessions/"];
+    request.method() == Method::Post && about.iter().any(|start| path.starts_with(start))
 }
 
 /// A page leads to the sign-in and back. A form does not: whoever sent it must hear that nothing happened.

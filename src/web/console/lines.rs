@@ -1,8 +1,6 @@
 //! The lines of a customer's page: devices, sessions, events, changes and incidents, in words.
 
-use std::collections::BTreeMap;
-
-use super::events;
+use super::events::{self, Known};
 use super::incidents::{person, what};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -161,7 +159,7 @@ fn session_line(moments: &Moments, session: &SessionView) -> SessionLine {
 pub struct Names<'a> {
     app: &'a App,
     moments: &'a Moments,
-    devices: BTreeMap<String, String>,
+    known: Known,
 }
 
 impl<'a> Names<'a> {
@@ -169,13 +167,16 @@ impl<'a> Names<'a> {
     #[must_use]
     pub fn new(app: &'a App, moments: &'a Moments, caller: &Caller) -> Self {
         let named = |device: &Device| (device.device_id.to_string(), device_name::name(device));
-        Self { app, moments, devices: caller.devices.iter().map(|line| named(&line.device)).collect() }
+        let sessions = caller.devices.iter().flat_map(|line| &line.sessions);
+        let apps = sessions.map(|session| (session.client_id.clone(), session.client_name.clone())).collect();
+        let devices = caller.devices.iter().map(|line| named(&line.device)).collect();
+        Self { app, moments, known: Known { devices, apps } }
     }
 
     /// Of a page that names no devices.
     #[must_use]
     pub fn of_nobody(app: &'a App, moments: &'a Moments) -> Self {
-        Self { app, moments, devices: BTreeMap::new() }
+        Self { app, moments, known: Known::default() }
     }
 
     /// A device.
@@ -191,7 +192,7 @@ impl<'a> Names<'a> {
         let is_customers = matches!(row.actor_kind.as_str(), "customer" | "anonymous");
         EventLine {
             at: self.moments.show(row.at),
-            words: events::words(row, &self.devices),
+            words: events::words(row, &self.known),
             place: self.app.places.of(row.address.as_deref().filter(|_| is_customers)),
             is_alarm: row.outcome == "alarm",
         }
@@ -232,7 +233,7 @@ impl<'a> Names<'a> {
     /// What must not be overlooked.
     #[must_use]
     pub fn warnings(&self, caller: &Caller, now: Timestamp) -> Vec<Warning> {
-        let theft = |row: &Row| Warning::Theft(self.moments.show(row.at), events::words(row, &self.devices));
+        let theft = |row: &Row| Warning::Theft(self.moments.show(row.at), events::words(row, &self.known));
         let mut all: Vec<Warning> = caller.alarm.iter().map(theft).collect();
         all.extend(contact_warnings(&caller.changes, caller, now, self.moments));
         all

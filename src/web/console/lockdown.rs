@@ -28,6 +28,7 @@ const LOCK: Kind = Kind {
     reasons: &["Phone stolen", "Phone lost", "Suspicious activity", "Caller asks for it", "Other"],
     button: "Lock all devices now",
     busy: "Locking…",
+    style: "danger",
 };
 /// One device.
 const DEVICE: Kind = Kind {
@@ -41,12 +42,14 @@ const DEVICE: Kind = Kind {
     ],
     button: "Revoke this device",
     busy: "Revoking…",
+    style: "danger",
 };
 /// One session.
 const SESSION: Kind = Kind {
     reasons: &["Suspicious activity", "Customer does not know it", "Caller asks for it", "Other"],
     button: "End this session",
     busy: "Ending…",
+    style: "danger",
 };
 
 /// The question, on a page of its own.
@@ -109,7 +112,7 @@ pub async fn lock(app: &Shared, staff: Staff, id: &str, form: StaffForm) -> Resu
     let shown = lock_form(&staff, &id).filled(&form.0);
     match shown.why(&form.0) {
         Ok(why) => pressed(app, &staff, lockdown::lock(app, actor, &id, &why).await, shown),
-        Err(problem) => again(ask_about_customer(app, &staff, &id, shown.refused(problem)).await?),
+        Err(problem) => Ok(again(ask_about_customer(app, &staff, &id, shown.refused(problem)).await?)),
     }
 }
 
@@ -127,7 +130,7 @@ pub async fn revoke_device(app: &Shared, staff: Staff, id: &str, form: StaffForm
     let shown = device_form(&staff, id).filled(&form.0);
     match shown.why(&form.0) {
         Ok(why) => pressed(app, &staff, lockdown::device(app, actor, id, &why).await, shown),
-        Err(problem) => again(ask_about_device(app, &staff, id, shown.refused(problem)).await?),
+        Err(problem) => Ok(again(ask_about_device(app, &staff, id, shown.refused(problem)).await?)),
     }
 }
 
@@ -145,7 +148,7 @@ pub async fn end_session(app: &Shared, staff: Staff, id: &str, form: StaffForm) 
     let shown = session_form(&staff, id).filled(&form.0);
     match shown.why(&form.0) {
         Ok(why) => pressed(app, &staff, lockdown::session(app, actor, id, &why).await, shown),
-        Err(problem) => again(ask_about_session(app, &staff, id, shown.refused(problem)).await?),
+        Err(problem) => Ok(again(ask_about_session(app, &staff, id, shown.refused(problem)).await?)),
     }
 }
 
@@ -213,8 +216,8 @@ fn question(app: &Shared, staff: &Staff, about: &About, (ask, form): (Ask, Form)
 }
 
 /// The question again, with what is wrong.
-fn again(page: Page) -> Result<Pressed, ConsoleError> {
-    Ok(Pressed::Page(Box::new(page.with_status(Status::UnprocessableEntity))))
+pub(super) fn again(page: Page) -> Pressed {
+    Pressed::Page(Box::new(page.with_status(Status::UnprocessableEntity)))
 }
 
 /// To the receipt, or to the page that says that nothing is confirmed.

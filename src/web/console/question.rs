@@ -31,6 +31,8 @@ pub struct Form {
     pub button: &'static str,
     /// Words of the button after it was pressed.
     pub busy: &'static str,
+    /// Class of the button.
+    pub style: &'static str,
 }
 
 /// Where a form goes and what it offers.
@@ -42,6 +44,8 @@ pub struct Kind {
     pub button: &'static str,
     /// Words of the button after it was pressed.
     pub busy: &'static str,
+    /// Class of the button: `danger` takes something away.
+    pub style: &'static str,
 }
 
 impl Form {
@@ -58,6 +62,7 @@ impl Form {
             problem: None,
             button: kind.button,
             busy: kind.busy,
+            style: kind.style,
         }
     }
 

@@ -27,8 +27,7 @@ struct ReceiptPage {
     kind: String,
     what: &'static str,
     customer: Option<(String, Option<String>)>,
-    device: Option<String>,
-    came_back: bool,
+    device: Option<On>,
     opened: Moment,
     by: String,
     is_mine: bool,
@@ -39,8 +38,19 @@ struct ReceiptPage {
     durable: &'static str,
     checked: Moment,
     lifted: Option<Lifted>,
-    may_search: bool,
-    may_unlock: bool,
+    may: May,
+}
+
+/// A device, and whether somebody signed in on it again since.
+struct On {
+    name: String,
+    came_back: bool,
+}
+
+/// What the reader may do next.
+struct May {
+    search: bool,
+    unlock: bool,
 }
 
 /// The first proof.
@@ -80,8 +90,10 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         kind: incident.target_kind.clone(),
         what: what(&incident.target_kind),
         customer: incident.customer_id.as_ref().map(|id| (id.to_string(), name)),
-        device: sheet.device.as_ref().map(device_name::name),
-        came_back: sheet.device.as_ref().is_some_and(|device| device.revoked_at.is_none()),
+        device: sheet
+            .device
+            .as_ref()
+            .map(|device| On { name: device_name::name(device), came_back: device.revoked_at.is_none() }),
         opened: moments.show(incident.opened_at),
         by: person(&incident.opened_by),
         is_mine: incident.opened_by == staff.actor.who.tag(),
@@ -96,8 +108,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
             by: incident.closed_by.as_deref().map(person).unwrap_or_default(),
             why: incident.close_reason.clone().unwrap_or_default(),
         }),
-        may_search,
-        may_unlock: may(staff.role, Deed::Unlock),
+        may: May { search: may_search, unlock: may(staff.role, Deed::Unlock) },
     };
     Ok(Page::render(&page.frame, &page)?)
 }

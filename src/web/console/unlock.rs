@@ -9,7 +9,7 @@ use super::super::Shared;
 use super::error::ConsoleError;
 use super::frame::StaffFrame;
 use super::lines::{Change, Names};
-use super::lockdown::{Pressed, key_reused};
+use super::lockdown::{Pressed, again, key_reused};
 use super::person::Head;
 use super::question::{Form, Kind};
 use crate::model::ids::CustomerId;
@@ -30,6 +30,7 @@ const UNLOCK: Kind = Kind {
     ],
     button: "Unlock",
     busy: "Unlocking…",
+    style: "primary",
 };
 
 #[derive(Template)]
@@ -57,8 +58,7 @@ pub async fn lift(app: &Shared, staff: Staff, id: &str, sent: StaffForm) -> Resu
     let why = match shown.why(&sent.0) {
         Ok(why) => why,
         Err(problem) => {
-            let page = page(app, &staff, &id, shown.refused(problem)).await?;
-            return Ok(Pressed::Page(Box::new(page.with_status(Status::UnprocessableEntity))));
+            return Ok(again(page(app, &staff, &id, shown.refused(problem)).await?));
         }
     };
     let approved_by = Some(staff.username.clone());
