@@ -1,7 +1,6 @@
 //! By keyboard alone: every stop can be seen, and everything can be reached.
 
-use thirtyfour::Key;
-
+use super::driver::TAB;
 use super::hosted::{asks, with_stranger};
 use super::look::{DESK, PHONE};
 use super::person::Person;
@@ -40,7 +39,7 @@ async fn the_first_stop_skips_to_the_main_part() {
     let server = TestServer::start().await;
     let person = Person::new(&server).await;
     person.open("/nothing/here").await;
-    person.keys(Key::Tab).await;
+    person.keys(TAB).await;
     person.sees_focus().await;
     assert_eq!(person.focused().await["words"], "Skip to the main part");
     person.enter().await;
