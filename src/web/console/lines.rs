@@ -43,9 +43,13 @@ impl DeviceLine {
     /// What lives on it, in a word or two.
     #[must_use]
     pub fn summary(&self) -> String {
-        let shown = self.sessions.len() + self.browsers.len();
         let over = if self.more.is_some() { "more than " } else { "" };
-        format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" })
+        let of = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        let apps = (!self.sessions.is_empty())
+            .then(|| format!("{over}{}", of(self.sessions.len(), "app session", "app sessions")));
+        let pages = (!self.browsers.is_empty())
+            .then(|| of(self.browsers.len(), "sign-in on our pages", "sign-ins on our pages"));
+        apps.into_iter().chain(pages).collect::<Vec<_>>().join(", ")
     }
 }
 
