@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::device::DeviceDetails;
 use crate::model::ids::CustomerId;
+use crate::model::tally::Tally;
 use crate::secret::text::SecretText;
 use crate::secret::{client_secret, random};
 use crate::service::authorize::{Asked, Step};
@@ -130,9 +131,16 @@ pub async fn sign_in(app: &App, phone: &mut Phone) -> Result<(), Failure> {
             resources: &[],
             device: DeviceDetails::default(),
         };
-        phone.tokens = code::redeem(app, &actor, &known, asked).await.ok();
+        phone.tokens = counted(app, code::redeem(app, &actor, &known, asked).await).ok();
     }
     Ok(())
+}
+
+/// As the token endpoint counts, which these phones do not go through: the console's first page has something to show.
+fn counted<T>(app: &App, answer: Result<T, TokenError>) -> Result<T, TokenError> {
+    let tally = if answer.is_ok() { Tally::TokensIssued } else { Tally::TokensRefused };
+    app.activity.count(tally, app.clock.now());
+    answer
 }
 
 /// Uses the phones until the task is dropped. What fails is tried again later.
@@ -162,7 +170,7 @@ async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Fail
     }
     let Some(token) = tokens.refresh.as_ref() else { return Ok(()) };
     let asked = refresh::Asked { token: token.expose(), scope: None, resources: &[] };
-    match refresh::refresh(app, &phone.actor(), &client, asked).await {
+    match counted(app, refresh::refresh(app, &phone.actor(), &client, asked).await) {
         Ok(next) => phone.tokens = Some(next),
         Err(TokenError::Refused(_)) => {}
         Err(TokenError::Fault(fault)) => {
