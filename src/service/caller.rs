@@ -126,7 +126,7 @@ pub struct About {
 
 /// A customer's page. Limited for each member of staff.
 pub async fn show(app: &App, actor: &Actor, question: &Question) -> Result<Answer, Fault> {
-    if let Err(wait) = allowance::take(app, actor, Rule::LookUpPerStaff, actor.who.name()).await {
+    if let Err(wait) = take(app, actor, Rule::LookUpPerStaff).await {
         return Ok(Answer::Wait(wait));
     }
     let mut conn = app.db.read().await?;
@@ -137,6 +137,12 @@ pub async fn show(app: &App, actor: &Actor, question: &Question) -> Result<Answe
     let told = Told::done(Action::CustomerRead, "customer", id).of(id);
     record_alone(app, actor, told.because("customer page")).await?;
     Ok(Answer::Caller(Box::new(caller)))
+}
+
+/// Takes one of a member of staff's allowance of pages that name a customer: [`Rule::LookUpPerStaff`] or
+/// [`Rule::AskPerStaff`].
+pub async fn take(app: &App, actor: &Actor, rule: Rule) -> Result<(), Wait> {
+    allowance::take(app, actor, rule, actor.who.name()).await
 }
 
 async fn read(app: &App, conn: &mut Conn, question: &Question, person: Person) -> Result<Caller, StoreError> {
@@ -222,7 +228,8 @@ fn first_id(at: Timestamp) -> Uuid {
 async fn person(conn: &mut Conn, id: &CustomerId) -> Result<Option<Person>, StoreError> {
     let Some(customer) = customers::find(conn, id.as_str()).await? else { return Ok(None) };
     let level = epochs::level(conn, id.as_str()).await?.unwrap_or_default();
-    let lockdown = incidents::find_open(conn, id).await?;
+    // "Locked" is said where the level says it: an incident alone locks nobody.
+    let lockdown = incidents::find_open(conn, id).await?.filter(|_| level == Level::Full);
     Ok(Some(Person { customer, level, lockdown }))
 }
 
@@ -267,6 +274,12 @@ pub async fn about_session(app: &App, actor: &Actor, id: Uuid) -> Result<Option<
     drop(conn);
     looked(app, actor, &person, "form").await?;
     Ok(Some(About { person, device, session: Some((session.session_id, session.created_at)) }))
+}
+
+/// Whether a session is a customer's, so that it may be ended here.
+pub async fn has_owner(app: &App, session: Uuid) -> Result<bool, Fault> {
+    let found = sessions::find(&mut app.db.read().await?, session).await?;
+    Ok(found.is_some_and(|session| session.customer_id().is_some()))
 }
 
 async fn looked(app: &App, actor: &Actor, person: &Person, at: &'static str) -> Result<(), Fault> {

@@ -21,6 +21,7 @@ mod console_lockdown;
 mod console_login;
 mod console_overview;
 mod console_places;
+mod console_reads;
 mod console_roles;
 mod console_sessions;
 mod cookies;

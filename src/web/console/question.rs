@@ -19,6 +19,8 @@ pub struct Form {
     pub csrf: String,
     /// Idempotency key.
     pub key: String,
+    /// The incident it is about, if it is about one.
+    pub incident: Option<String>,
     /// Reasons to choose from.
     pub reasons: &'static [&'static str],
     /// The reason that was chosen.
@@ -56,6 +58,7 @@ impl Form {
             action,
             csrf: staff.csrf.clone(),
             key: random::letters(26),
+            incident: None,
             reasons: kind.reasons,
             chosen: String::new(),
             note: String::new(),
