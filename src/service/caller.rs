@@ -113,17 +113,6 @@ pub struct OnDevice {
     pub browsers: Vec<BrowserSession>,
 }
 
-/// Whom or what a question about taking back is about.
-#[derive(Clone, Debug)]
-pub struct About {
-    /// Whose.
-    pub person: Person,
-    /// Which device, if one is meant or the session has one.
-    pub device: Option<Device>,
-    /// Which session, if one is meant, and when it was begun.
-    pub session: Option<(Uuid, Timestamp)>,
-}
-
 /// A customer's page. Limited for each member of staff.
 pub async fn show(app: &App, actor: &Actor, question: &Question) -> Result<Answer, Fault> {
     if let Err(wait) = take(app, actor, Rule::LookUpPerStaff).await {
@@ -225,7 +214,7 @@ fn first_id(at: Timestamp) -> Uuid {
     Uuid::from_u128(millis << 80)
 }
 
-async fn person(conn: &mut Conn, id: &CustomerId) -> Result<Option<Person>, StoreError> {
+pub(super) async fn person(conn: &mut Conn, id: &CustomerId) -> Result<Option<Person>, StoreError> {
     let Some(customer) = customers::find(conn, id.as_str()).await? else { return Ok(None) };
     let level = epochs::level(conn, id.as_str()).await?.unwrap_or_default();
     // "Locked" is said where the level says it: an incident alone locks nobody.
@@ -244,45 +233,7 @@ pub async fn device(app: &App, actor: &Actor, id: Uuid, after: Cursor) -> Result
     Ok(Some((person, line)))
 }
 
-/// The customer a lockdown or its lifting is about.
-pub async fn about_customer(app: &App, actor: &Actor, id: &CustomerId) -> Result<Option<About>, Fault> {
-    let Some(person) = person(&mut app.db.read().await?, id).await? else { return Ok(None) };
-    looked(app, actor, &person, "form").await?;
-    Ok(Some(About { person, device: None, session: None }))
-}
-
-/// The device a revocation is about.
-pub async fn about_device(app: &App, actor: &Actor, id: Uuid) -> Result<Option<About>, Fault> {
-    let mut conn = app.db.read().await?;
-    let Some(device) = devices::find(&mut conn, id).await? else { return Ok(None) };
-    let Some(person) = person(&mut conn, &device.customer_id).await? else { return Ok(None) };
-    drop(conn);
-    looked(app, actor, &person, "form").await?;
-    Ok(Some(About { person, device: Some(device), session: None }))
-}
-
-/// The session a revocation is about. A machine's is nobody's here.
-pub async fn about_session(app: &App, actor: &Actor, id: Uuid) -> Result<Option<About>, Fault> {
-    let mut conn = app.db.read().await?;
-    let Some(session) = sessions::find(&mut conn, id).await? else { return Ok(None) };
-    let Some(owner) = session.customer_id().and_then(|id| id.parse().ok()) else { return Ok(None) };
-    let Some(person) = person(&mut conn, &owner).await? else { return Ok(None) };
-    let device = match session.device_id {
-        Some(id) => devices::find(&mut conn, id).await?,
-        None => None,
-    };
-    drop(conn);
-    looked(app, actor, &person, "form").await?;
-    Ok(Some(About { person, device, session: Some((session.session_id, session.created_at)) }))
-}
-
-/// Whether a session is a customer's, so that it may be ended here.
-pub async fn has_owner(app: &App, session: Uuid) -> Result<bool, Fault> {
-    let found = sessions::find(&mut app.db.read().await?, session).await?;
-    Ok(found.is_some_and(|session| session.customer_id().is_some()))
-}
-
-async fn looked(app: &App, actor: &Actor, person: &Person, at: &'static str) -> Result<(), Fault> {
+pub(super) async fn looked(app: &App, actor: &Actor, person: &Person, at: &'static str) -> Result<(), Fault> {
     let id = &person.customer.customer_id;
     record_alone(app, actor, Told::done(Action::CustomerRead, "customer", id).of(id).because(at)).await
 }

@@ -9,14 +9,14 @@ use super::super::Shared;
 use super::error::ConsoleError;
 use super::frame::StaffFrame;
 use super::lines::{Change, Names};
-use super::lockdown::{Pressed, again, key_reused, may_ask};
+use super::lockdown::{Pressed, again, key_reused};
 use super::person::Head;
-use super::question::{Form, Kind};
+use super::question::{Form, Kind, may_ask};
 use crate::model::ids::{CustomerId, IncidentId};
 use crate::policy::roles::Deed;
-use crate::service::caller;
 use crate::service::search::contact_changes;
 use crate::service::unlock::{self, Request, Unlocked};
+use crate::service::{about, caller};
 use crate::web::guard::staff::{Staff, StaffForm};
 use crate::web::moment::Moments;
 use crate::web::page::{Frame, Page};
@@ -103,7 +103,7 @@ fn form(staff: &Staff, id: &CustomerId) -> Form {
 
 async fn page(app: &Shared, staff: &Staff, id: &CustomerId, form: Form) -> Result<Page, ConsoleError> {
     may_ask(app, staff).await?;
-    let about = caller::about_customer(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
+    let about = about::customer(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
     let (moments, changes) = (Moments::new(app), contact_changes(app, id).await?);
     let names = Names::of_nobody(app, &moments);
     let head = Head::new(&about.person, &moments);
