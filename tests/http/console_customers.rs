@@ -172,7 +172,7 @@ async fn ses_04_the_page_shows_who_it_is_and_what_lives_where() {
     is_there(&seen, "EMERGENCY LOCKDOWN: ALL DEVICES");
     is_there(&seen, "iPhone 13 Pro");
     is_there(&seen, "1 device, 1 live session, last seen first.");
-    is_there(&seen, "1 live session, signed in on our own pages");
+    is_there(&seen, "1 live session, sign-in remembered");
     is_there(&seen, "(just now) This machine Revoke");
     is_there(&seen, "Signed in on iPhone 13 Pro");
     let id = &server.live_sessions(JOHN).await[0];

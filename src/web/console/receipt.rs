@@ -94,7 +94,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
             .device
             .as_ref()
             .map(|device| On { name: device_name::name(device), came_back: device.revoked_at.is_none() }),
-        opened: moments.show(incident.opened_at),
+        opened: moments.dated(incident.opened_at),
         by: person(&incident.opened_by),
         is_mine: incident.opened_by == staff.actor.who.tag(),
         why: incident.reason.clone(),
@@ -102,7 +102,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         counts: (incident.devices, incident.sessions_ended),
         first: incident.proof.as_ref().map(|proof| first(proof, &moments)),
         durable: durable(sheet.durable),
-        checked: moments.show(sheet.checked_at),
+        checked: moments.dated(sheet.checked_at),
         lifted: incident.closed_at.map(|at| Lifted {
             at: moments.show(at),
             by: incident.closed_by.as_deref().map(person).unwrap_or_default(),
@@ -114,7 +114,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
 }
 
 fn first(proof: &Proof, moments: &Moments) -> First {
-    First { at: moments.show(proof.at), in_ms: proof.in_ms, nodes: proof.nodes, durable: durable(proof.durable) }
+    First { at: moments.dated(proof.at), in_ms: proof.in_ms, nodes: proof.nodes, durable: durable(proof.durable) }
 }
 
 /// Where an acknowledged commit is safe, in words.
