@@ -48,7 +48,7 @@ async fn lck_02_from_the_customers_page_two_presses_lead_to_a_confirmed_receipt(
         "John Doe CUST_789456123",
         &format!("Incident number {number}"),
         "Why Phone stolen Note on the bus By the-agent",
-        "Devices 1 Sessions ended 1",
+        "Devices 1 with an app signed in Sessions ended 1 of apps, and every remembered sign-in",
         "on 1 node Stored safely on one database machine",
         "Your devices are locked. Nobody can use your account",
         "Your incident number is",
