@@ -99,7 +99,7 @@ async fn revoking_locking_and_unlocking_keep_every_promise() {
     hold(&person, "unlock?").await;
     person.find("(//label[.//input[@type='radio']])[1]").await.click().await;
     person.press("Unlock").await;
-    person.arrives_at("Lifted").await;
+    person.arrives_at("Unlocked").await;
     hold(&person, "unlocked").await;
     token_of(&server, JOHN).await; // signs in again
     assert!(!server.is_active(&token).await, "what was ended stays ended");

@@ -49,11 +49,11 @@ async fn lck_02_from_the_customers_page_two_presses_lead_to_a_confirmed_receipt(
     assert_eq!(receipt.status, StatusCode::OK);
     for words in [
         "Confirmed: Emergency lockdown",
-        "CONFIRMED. Proven again just now: nothing of this customer works any more",
+        "CONFIRMED. Checked just now: nothing of this customer works any more",
         "John Doe CUST_789456123",
         &format!("Incident number {number}"),
         "Why Phone stolen Note on the bus By the-agent",
-        "Devices 1 Sessions ended 1",
+        "Devices 1 with an app signed in Sessions ended 1 of apps, and every remembered sign-in",
         "on 1 node Stored safely on one database machine",
         "Your devices are locked. Nobody can use your account",
         "Your incident number is",
@@ -113,7 +113,7 @@ async fn lck_03_two_agents_at_once_get_one_incident_and_honest_pages() {
         let done_by = |seen: &Seen| seen.text().contains("It is one incident for all who press");
         assert!(done_by(&seen_one) != done_by(&seen_two), "one did it, the other reads who did");
         for seen in [&seen_one, &seen_two] {
-            says(seen, "CONFIRMED. Proven again just now");
+            says(seen, "CONFIRMED. Checked just now");
             says(seen, &number);
         }
         server.unlock(JOHN).await;
@@ -274,7 +274,7 @@ async fn lck_06_agents_lock_and_others_unlock() {
         let done = boss.press(&ask, &[("reason", "Locked by mistake"), ("note", "wrong John")]).await;
         assert_eq!(level(&server).await, 0);
         let lifted = boss.get(done.location()).await;
-        says(&lifted, "Lifted: Emergency lockdown");
+        says(&lifted, "Unlocked: Emergency lockdown");
         says(&lifted, "Locked by mistake. The customer can sign in again");
         assert!(!lifted.text().contains("CONFIRMED"));
         let late = boss.press(&ask, &[("reason", "Locked by mistake"), ("note", "wrong John")]).await;

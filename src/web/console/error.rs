@@ -138,7 +138,7 @@ pub fn role_name(role: Role) -> &'static str {
 impl From<MayNot> for ConsoleError {
     fn from(not: MayNot) -> Self {
         let words = format!(
-            "Your role ({}) does not include this, and nothing was changed. A colleague with another role can do it.",
+            "Your role ({}) does not include this, and nothing was changed. Ask a colleague whose role does.",
             role_name(not.0)
         );
         Self { why: Some("role"), ..Self::new(Status::Forbidden, "Not with your role", words) }
@@ -165,7 +165,7 @@ impl<'r> Responder<'r, 'static> for ConsoleError {
         }
         let Some(staff) = Staff::of(request) else {
             let (to, label) = self.next;
-            let (to, label) = if to == "/console" { ("/console/login", "To the sign-in page") } else { (to, label) };
+            let (to, label) = if to == "/console" { ("/console", "To the console") } else { (to, label) };
             let plain = PageError::new(self.status, self.title, self.words).leading_to(to, label);
             return plain.retrying(self.retry_after).respond_to(request);
         };

@@ -170,7 +170,11 @@ impl<'a> Names<'a> {
     pub fn new(app: &'a App, moments: &'a Moments, caller: &Caller) -> Self {
         let named = |device: &Device| (device.device_id.to_string(), device_name::name(device));
         let sessions = caller.devices.iter().flat_map(|line| &line.sessions);
-        let apps = sessions.map(|session| (session.client_id.clone(), session.client_name.clone())).collect();
+        let living = sessions.map(|session| (session.client_id.clone(), session.client_name.clone()));
+        // Names outlive sessions: after a lockdown none is left.
+        let lasting = caller.devices.iter().filter_map(|line| Some((&line.device.client_id, line.app.clone()?)));
+        let lasting = lasting.filter_map(|(id, name)| Some((id.as_ref()?.to_string(), name)));
+        let apps = lasting.chain(living).collect();
         let devices = caller.devices.iter().map(|line| named(&line.device)).collect();
         Self { app, moments, known: Known { devices, apps } }
     }
@@ -265,7 +269,7 @@ fn field(change: &ContactChange) -> &'static str {
 fn incident_state(incident: &Incident) -> (&'static str, &'static str) {
     match (incident.target_kind.as_str(), incident.closed_at) {
         ("customer", None) => ("alarm", "Locked"),
-        ("customer", Some(_)) => ("quiet", "Lifted"),
+        ("customer", Some(_)) => ("quiet", "Unlocked"),
         (_, _) => ("quiet", "Done"),
     }
 }

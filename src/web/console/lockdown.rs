@@ -31,6 +31,11 @@ const LOCK: Kind = Kind {
     busy: "Locking…",
     style: "danger",
 };
+/// What a lockdown does, in the words of its page and its dialog.
+pub(super) const LOCK_HAPPENS: &[&str] = &[
+    "Every phone, tablet and computer is signed out at once.",
+    "Nobody can sign in, not even with the right password, until a supervisor or a branch unlocks.",
+];
 /// One device.
 const DEVICE: Kind = Kind {
     reasons: &[
@@ -171,10 +176,7 @@ async fn ask_about_customer(app: &Shared, staff: &Staff, id: &CustomerId, form: 
         title: "Lock all devices?",
         doing: "You are locking",
         what: None,
-        happens: &[
-            "Every phone, tablet and computer is signed out at once.",
-            "Nobody can sign in, not even with the right password, until a supervisor or a branch unlocks.",
-        ],
+        happens: LOCK_HAPPENS,
         is_done: about.person.lockdown.is_some(),
     };
     question(app, staff, &about, (ask, form))

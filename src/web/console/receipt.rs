@@ -97,7 +97,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         what: what(&incident.target_kind),
         customer: incident.customer_id.as_ref().map(|id| (id.to_string(), name)),
         device,
-        opened: moments.show(incident.opened_at),
+        opened: moments.dated(incident.opened_at),
         by: person(&incident.opened_by),
         is_mine: incident.opened_by == staff.actor.who.tag(),
         why: incident.reason.clone(),
@@ -105,7 +105,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         counts: (incident.devices, incident.sessions_ended),
         first: incident.proof.as_ref().map(|proof| first(proof, &moments)),
         durable: durable(sheet.durable),
-        checked: moments.show(sheet.checked_at),
+        checked: moments.dated(sheet.checked_at),
         lifted: incident.closed_at.map(|at| Lifted {
             at: moments.show(at),
             by: incident.closed_by.as_deref().map(person).unwrap_or_default(),
@@ -118,7 +118,7 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
 }
 
 fn first(proof: &Proof, moments: &Moments) -> First {
-    First { at: moments.show(proof.at), in_ms: proof.in_ms, nodes: proof.nodes, durable: durable(proof.durable) }
+    First { at: moments.dated(proof.at), in_ms: proof.in_ms, nodes: proof.nodes, durable: durable(proof.durable) }
 }
 
 /// Where an acknowledged commit is safe, in words.
