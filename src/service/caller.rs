@@ -33,6 +33,8 @@ const SESSIONS: i64 = 50;
 pub const COUNTED: i64 = 1_000;
 /// Events, looks and incidents shown.
 const LINES: i64 = 20;
+/// Alarms among which signs of theft are looked for.
+const ALARMS: i64 = 100;
 /// How long a sign of theft, or a new telephone number, is warned of.
 const WARNED: TimeDelta = TimeDelta::days(7);
 
@@ -145,11 +147,17 @@ async fn read(app: &App, conn: &mut Conn, question: &Question, person: Person) -
         device_count: devices::count(conn, id, COUNTED + 1).await?,
         session_count: sessions::count_live(conn, id.as_str(), now, COUNTED + 1).await?,
         events: audit::list_events(conn, id.as_str(), span, LINES).await?,
-        alarm: audit::last_alarm(conn, id.as_str(), first_id(warned_since)).await?,
+        alarm: theft(audit::list_alarms(conn, id.as_str(), first_id(warned_since), ALARMS).await?),
         looks: if question.with_looks { audit::list_looks(conn, id.as_str(), LINES).await? } else { Vec::new() },
         changes: customers::list_changes(conn, id).await?,
         incidents: incidents::list_of_customer(conn, id, LINES).await?,
     })
+}
+
+/// The last sign that a customer's tokens are in somebody else's hands.
+fn theft(alarms: Vec<Row>) -> Option<Row> {
+    let signs = [Action::RefreshReuse, Action::CodeReplay, Action::GenerationAhead].map(Action::as_str);
+    alarms.into_iter().find(|row| signs.contains(&row.action.as_str()))
 }
 
 /// A page of devices. One bounded, indexed read for each device: a single one for all would read every session there is.

@@ -16,6 +16,7 @@ mod client_auth;
 mod client_credentials;
 mod consent;
 mod console_customers;
+mod console_large;
 mod console_lists;
 mod console_lockdown;
 mod console_login;

@@ -176,7 +176,9 @@ async fn rat_01_every_rule_lets_the_last_one_through_and_stops_the_next() {
     ];
     // Two rules stop nobody: they say when operators are told (INT-13).
     let quiet = [Rule::GarbageAlarmPerCaller, Rule::ToldPerKey];
-    for rule in Rule::ALL.into_iter().filter(|rule| !quiet.contains(rule)) {
+    // Of somebody who is signed in, which would run out meanwhile: `console_customers` tests it.
+    let elsewhere = [Rule::LookUpPerStaff];
+    for rule in Rule::ALL.into_iter().filter(|rule| !quiet.contains(rule) && !elsewhere.contains(rule)) {
         assert!(cases.iter().any(|case| case.0 == rule), "{rule:?} is not tested");
     }
     let callers = Callers::of(&server);
