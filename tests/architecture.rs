@@ -56,7 +56,7 @@ const CRATES: [(&[&str], &[&str]); 4] = [
 
 /// What tells two SQL engines apart, and the only files that may.
 const ENGINE_WORDS: [&str; 8] =
-    ["Db::Postgres", "Db::Sqlite", "PgRead", "PgWrite", "LiteRead", "LiteWrite", "Row::Pg", "Row::Lite"];
+    ["Pools::Postgres", "Pools::Sqlite", "PgRead", "PgWrite", "LiteRead", "LiteWrite", "Row::Pg", "Row::Lite"];
 const ENGINE_FILES: [&str; 3] = ["src/store/engine.rs", "src/store/migrations.rs", "src/store/opening.rs"];
 
 /// Audiences of `web`: none knows another.
@@ -505,7 +505,7 @@ fn a_name_that_says_nothing_is_caught() {
 
 #[test]
 fn comments_and_texts_are_not_code() {
-    accepted("src/model/ids.rs", "//! See [`crate::store`].\n/* use sqlx::X; /* crate::web::y */ Db::Postgres */");
+    accepted("src/model/ids.rs", "//! See [`crate::store`].\n/* use sqlx::X; /* crate::web::y */ Pools::Postgres */");
     accepted("src/model/ids.rs", "const A: &str = \"crate::store \\\" sqlx::X\";");
     accepted("src/model/ids.rs", "const A: &str = r#\"crate::store \" sqlx::X\"#; const B: &[u8] = br\"sqlx::x\";");
     accepted("src/model/ids.rs", "const A: char = '\"'; // crate::store\nconst B: char = '\\''; // sqlx::x");

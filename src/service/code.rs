@@ -269,7 +269,7 @@ fn born_from(app: &App, actor: &Actor, client: &Client, (code, shape): (Code, Sh
 /// The right client with the right verifier came again: what the code gave is dead before the refusal leaves.
 async fn kill_replayed(app: &App, actor: &Actor, code: &Code) -> TokenError {
     let ended = async {
-        let mut tx = app.db.begin().await?;
+        let mut tx = app.db.begin_first().await?;
         sessions::end(&mut tx, code.session_id, "code_replay", app.clock.now()).await?;
         let told = Told::alarm(Action::CodeReplay, "session", code.session_id).of(&code.customer_id);
         record(app, &mut tx, actor, told).await?;

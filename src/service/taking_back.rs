@@ -162,7 +162,7 @@ async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Cou
 }
 
 async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<Step, StoreError> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_first().await?;
     let caller = actor.who.tag();
     let digest = digest(order);
     if let Some(used) = used_key(&mut tx, &caller, order).await? {

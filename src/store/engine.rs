@@ -3,22 +3,31 @@
 //! deadline: what hangs is an error.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{Arguments, Decode, Postgres, Row as _, Sqlite, Transaction, Type};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::deadline::{commit_in_time, in_time};
+use super::deadline::{commit_in_time, in_time, place_in_time};
 use super::{StoreError, opening};
 use crate::clock::Timestamp;
 use crate::model::incident::Durability;
 
-/// The database: a pool per engine. SQLite has one writer, so that a transaction never meets another.
+/// The database, and the queue that ordinary transactions stand in, so that taking something back need not.
 #[derive(Clone, Debug)]
-pub enum Db {
+pub struct Db {
+    pub(super) pools: Pools,
+    ordinary: Arc<Semaphore>,
+}
+
+/// A pool per engine. SQLite has one writer, so that a transaction never meets another.
+#[derive(Clone, Debug)]
+pub(super) enum Pools {
     /// Several serving nodes on one primary.
     Postgres(PgPool),
     /// One file, one serving process.
@@ -30,10 +39,16 @@ pub enum Db {
     },
 }
 
+/// Ordinary transactions at once. With PostgreSQL half of the connections are left to checks and to taking back. With
+/// SQLite they come to the one writer one by one: taking back waits for one of them at most, however many there are.
+const ORDINARY: (usize, usize) = (8, 1);
+
 /// A connection that reads, or a transaction that writes.
 #[derive(Debug)]
 pub struct Conn {
     line: Line,
+    /// Its place among ordinary transactions.
+    _place: Option<OwnedSemaphorePermit>,
     /// A statement failed. PostgreSQL answers COMMIT of such a transaction with a rollback that looks like success.
     failed: bool,
 }
@@ -120,42 +135,56 @@ impl Db {
     /// Opens `postgres://...` or `sqlite:PATH` (made if missing, with its folder). Connects once, to fail early.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            opening::postgres(url).await.map(Self::Postgres)
+            let pool = opening::postgres(url).await?;
+            Ok(Self::new(Pools::Postgres(pool), ORDINARY.0))
         } else if url.starts_with("sqlite:") {
             let (writer, reader) = opening::sqlite(url).await?;
-            Ok(Self::Sqlite { writer, reader })
+            Ok(Self::new(Pools::Sqlite { writer, reader }, ORDINARY.1))
         } else {
             Err(StoreError::Refused("a database is `postgres://...` or `sqlite:PATH`".to_owned()))
         }
     }
 
+    fn new(pools: Pools, ordinary: usize) -> Self {
+        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)) }
+    }
+
     /// Whether this is the embedded engine.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
-        matches!(self, Self::Sqlite { .. })
+        matches!(self.pools, Pools::Sqlite { .. })
     }
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        let line = match self {
-            Self::Postgres(pool) => in_time(pool.acquire()).await.map(Line::PgRead),
-            Self::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
+        let line = match &self.pools {
+            Pools::Postgres(pool) => in_time(pool.acquire()).await.map(Line::PgRead),
+            Pools::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
         };
-        line.map(Conn::new)
+        line.map(|line| Conn::new(line, None))
     }
 
     /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
     pub async fn begin(&self) -> Result<Conn, StoreError> {
-        let line = match self {
-            Self::Postgres(pool) => in_time(pool.begin()).await.map(Line::PgWrite),
-            Self::Sqlite { writer, .. } => in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Line::LiteWrite),
-        };
-        line.map(Conn::new)
+        let place = place_in_time(Arc::clone(&self.ordinary).acquire_owned()).await?;
+        Ok(Conn::new(self.begin_line().await?, Some(place)))
+    }
+
+    /// The same for taking something back: it stands in no queue behind sign-ins and tokens (RAT-03).
+    pub async fn begin_first(&self) -> Result<Conn, StoreError> {
+        Ok(Conn::new(self.begin_line().await?, None))
+    }
+
+    async fn begin_line(&self) -> Result<Line, StoreError> {
+        match &self.pools {
+            Pools::Postgres(pool) => in_time(pool.begin()).await.map(Line::PgWrite),
+            Pools::Sqlite { writer, .. } => in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Line::LiteWrite),
+        }
     }
 
     /// Where an acknowledged commit is safe right now.
     pub async fn durability(&self) -> Result<Durability, StoreError> {
-        let Self::Postgres(_) = self else { return Ok(Durability::Local) };
+        let Pools::Postgres(_) = self.pools else { return Ok(Durability::Local) };
         let standbys: Option<String> =
             self.read().await?.value("SELECT current_setting('synchronous_standby_names')", &[]).await?;
         let named = standbys.is_some_and(|names| !names.trim().is_empty());
@@ -164,7 +193,7 @@ impl Db {
 
     /// Refuses a PostgreSQL server that could lose what it confirmed, or that is a replica. Says which setting.
     pub async fn check_settings(&self) -> Result<Result<(), String>, StoreError> {
-        let Self::Postgres(_) = self else { return Ok(Ok(())) };
+        let Pools::Postgres(_) = self.pools else { return Ok(Ok(())) };
         let mut conn = self.read().await?;
         for (name, wanted) in
             [("fsync", "on"), ("full_page_writes", "on"), ("data_sync_retry", "off"), ("transaction_read_only", "off")]
@@ -184,9 +213,9 @@ impl Db {
 
     /// Closes all connections after the statements under way.
     pub async fn close(&self) {
-        match self {
-            Self::Postgres(pool) => pool.close().await,
-            Self::Sqlite { writer, reader } => {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { writer, reader } => {
                 reader.close().await;
                 writer.close().await;
             }
@@ -195,8 +224,8 @@ impl Db {
 }
 
 impl Conn {
-    fn new(line: Line) -> Self {
-        Self { line, failed: false }
+    fn new(line: Line, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { line, _place: place, failed: false }
     }
 
     /// Runs a statement; how many rows it touched.
@@ -362,7 +391,7 @@ async fn rows_lite(
 /// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.
 #[must_use]
 pub fn file_beside(db: &Db, ending: &str) -> Option<String> {
-    let Db::Sqlite { writer, .. } = db else { return None };
+    let Pools::Sqlite { writer, .. } = &db.pools else { return None };
     let options = writer.connect_options();
     Some(format!("{}.{ending}", options.get_filename().display()))
 }

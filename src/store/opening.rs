@@ -11,6 +11,9 @@ use sqlx::{ConnectOptions, Sqlite};
 use super::StoreError;
 use super::deadline::{DEADLINE, in_time, phrase, when_free};
 
+/// Connections of a node to PostgreSQL.
+pub(super) const POSTGRES_CONNECTIONS: u32 = 16;
+
 /// One primary. Every connection is refused that leads to a replica.
 pub(super) async fn postgres(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Refused(phrase(&error)))?;
@@ -23,13 +26,14 @@ pub(super) async fn postgres(url: &str) -> Result<PgPool, StoreError> {
         .options([("idle_in_transaction_session_timeout", "4000")])
         // Slow statements are told about by what waits for them; sqlx's own line would cost ours.
         .disable_statement_logging();
-    let pool = PoolOptions::new().max_connections(16).acquire_timeout(DEADLINE).after_connect(|conn, _| {
-        Box::pin(async move {
-            // A primary that became a replica meanwhile would show what was true a while ago.
-            let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
-            if replica { Err(sqlx::Error::Protocol("the server is a replica".to_owned())) } else { Ok(()) }
-        })
-    });
+    let pool =
+        PoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(DEADLINE).after_connect(|conn, _| {
+            Box::pin(async move {
+                // A primary that became a replica meanwhile would show what was true a while ago.
+                let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
+                if replica { Err(sqlx::Error::Protocol("the server is a replica".to_owned())) } else { Ok(()) }
+            })
+        });
     let pool = pool.connect_with(options);
     in_time(pool).await
 }
