@@ -161,7 +161,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Session(command) => session::run_sessions(out, command).await,
         Command::Device(command) => session::run_devices(out, command).await,
         Command::Lockdown(options) => Box::pin(lockdown::lock(out, options)).await,
-        Command::Unlock(options) => lockdown::unlock(out, options).await,
+        Command::Unlock(options) => Box::pin(lockdown::unlock(out, options)).await,
         Command::Audit(command) => audit::run(out, command).await,
         Command::Keys(command) => keys::run(out, command),
         Command::Config(command) => config::run(out, &command),
