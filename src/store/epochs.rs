@@ -1,4 +1,4 @@
-//! Epochs: raised, never lowered, never deleted. Lock order everywhere: epochs (by kind, id), then sessions.
+//! Epochs: raised, never lowered; deleted only with a device that nothing rests on and that was never revoked. Lock order everywhere: epochs (by kind, id), then sessions.
 
 use uuid::Uuid;
 
@@ -38,6 +38,12 @@ pub async fn raise(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<Option<
 pub async fn hold(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<(), StoreError> {
     let sql = "UPDATE epochs SET epoch = epoch WHERE kind = $1 AND id = $2";
     conn.execute(sql, &[&kind.as_str(), &id]).await.map(|_| ())
+}
+
+/// Drops the row of something that is gone and never had anything taken back.
+pub async fn delete_unraised(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM epochs WHERE kind = $1 AND id = $2 AND epoch = 1";
+    Ok(conn.execute(sql, &[&kind.as_str(), &id]).await? == 1)
 }
 
 /// Locks a subject: raises the epoch and sets the level, in one statement. `None`: no such subject, or locked already.

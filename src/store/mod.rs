@@ -24,6 +24,7 @@ pub mod staff_sessions;
 pub mod subjects;
 pub mod tallies;
 pub mod throttles;
+pub mod turns;
 
 pub use engine::{Conn, Db};
 

@@ -166,9 +166,11 @@ pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), Store
     conn.execute(sql, &[&id, &at]).await.map(|_| ())
 }
 
+/// The text of [`delete_expired`].
+pub const DELETE_EXPIRED_SQL: &str = "DELETE FROM staff_sessions WHERE staff_session_id IN
+     (SELECT staff_session_id FROM staff_sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
 /// Drops up to `limit` sessions that ran out before a time.
 pub async fn delete_expired(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM staff_sessions WHERE staff_session_id IN
-               (SELECT staff_session_id FROM staff_sessions WHERE expires_at < $1 LIMIT $2)";
-    conn.execute(sql, &[&before, &limit]).await
+    conn.execute(DELETE_EXPIRED_SQL, &[&before, &limit]).await
 }

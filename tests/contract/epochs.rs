@@ -134,3 +134,23 @@ async fn an_epoch_that_is_held_is_read_alike_and_raised_afterwards() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn only_a_row_that_was_never_raised_can_be_dropped() {
+    on_both_engines(async |db| {
+        for id in ["fresh", "raised"] {
+            in_one(&db, async |c| epochs::insert(c, EpochKind::Device, id).await).await.unwrap();
+        }
+        in_one(&db, async |c| epochs::raise(c, EpochKind::Device, "raised").await).await.unwrap();
+        for (kind, id, dropped) in [
+            (EpochKind::Device, "raised", false),
+            (EpochKind::Client, "fresh", false),
+            (EpochKind::Device, "fresh", true),
+            (EpochKind::Device, "fresh", false),
+        ] {
+            let done = in_one(&db, async |c| epochs::delete_unraised(c, kind, id).await).await.unwrap();
+            assert_eq!(done, dropped, "{kind:?} {id}");
+        }
+    })
+    .await;
+}

@@ -4,6 +4,7 @@
 
 mod audit;
 mod browser_sessions;
+mod clean_up;
 mod clients;
 mod codes;
 mod consents;
@@ -27,3 +28,4 @@ mod staff_sessions;
 mod subjects;
 mod tallies;
 mod throttles;
+mod turns;
