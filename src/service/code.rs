@@ -237,7 +237,8 @@ async fn exchange(
     let entry = Told::done(Action::CodeRedeem, "session", session.session_id).of(&session.subject_id);
     record(app, &mut tx, actor, entry).await?;
     tx.commit().await?;
-    Ok(current_pair(app, &session, client.may_use(GrantType::RefreshToken), now))
+    // Seconds count from its birth: counted from an earlier moment they could be one more than the life set.
+    Ok(current_pair(app, &session, client.may_use(GrantType::RefreshToken), session.created_at))
 }
 
 fn born_from(app: &App, actor: &Actor, client: &Client, (code, shape): (&Code, Shape)) -> Session {

@@ -22,6 +22,8 @@ pub enum Standing {
     Holds,
     /// The lockdown was lifted since: what was ended stays ended, new sign-ins are possible.
     Lifted,
+    /// The lockdown was lifted since, and another one stands: nobody can sign in.
+    LockedAnew,
     /// The truth does not say so.
     NotProven,
 }
@@ -69,7 +71,10 @@ async fn standing(conn: &mut Conn, incident: &Incident) -> Result<Standing, Stor
     let raised = |epoch: Option<i64>| epoch.is_some_and(|epoch| epoch >= incident.epoch);
     let of = Ancestors::default();
     let holds = match incident.target_kind.as_str() {
-        "customer" if incident.closed_at.is_some() => return Ok(Standing::Lifted),
+        "customer" if incident.closed_at.is_some() => {
+            let is_locked = level(conn, id).await? == Some(Level::Full);
+            return Ok(if is_locked { Standing::LockedAnew } else { Standing::Lifted });
+        }
         "customer" => {
             let locked = level(conn, id).await? == Some(Level::Full);
             locked && raised(current(conn, Ancestors { subject: Some(id), ..of }).await?.subject)

@@ -33,7 +33,7 @@ const LOOKUPS: [(&str, &str, &str); 20] = [
     ("bounded count of devices", devices::COUNT_SQL, "devices_by_customer"),
     ("live browser sessions of a customer", browser_sessions::LIST_LIVE_SQL, "browser_sessions_by_customer"),
     ("events of a customer", audit::LIST_EVENTS_SQL, "audit_events"),
-    ("last alarm of a customer", audit::LAST_ALARM_SQL, "audit_events"),
+    ("alarms about a customer", audit::LIST_ALARMS_SQL, "audit_events"),
     ("who looked at a customer", audit::LIST_LOOKS_SQL, "audit_looks"),
     ("incidents of a customer", incidents::LIST_OF_CUSTOMER_SQL, "incidents_by_customer"),
 ];
@@ -71,7 +71,7 @@ const CLEAN_UPS: [(&str, &str, &str); 11] = [
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
 /// sessions, those of people and, now and then, a standing one of its own. A thousand customers have all of the trail: for each
 /// sign-in many refreshes.
-const FILL: [&str; 17] = [
+const FILL: [&str; 16] = [
     "INSERT INTO clients SELECT 'k' || n, 'K', 'public', 'none', '[]', '', '[]', '[]', '[]', FLAG, NULL, TIME, NULL
          FROM NUMBERS WHERE n <= 100",
     "INSERT INTO epochs SELECT 'client', 'k' || n, 1, 'none' FROM NUMBERS WHERE n <= 100",
@@ -97,9 +97,6 @@ const FILL: [&str; 17] = [
     "INSERT INTO audit SELECT eid(n), TIME, 'staff', 'amina', 'customer_read', 'done', 'customer', 'c' || n, 'c' || n, NULL,
          NULL, NULL, 'r' FROM NUMBERS WHERE n % 10 = 0",
     "INSERT INTO browser_sessions SELECT id(n), 'c' || n, 'd' || n, 1, 1, 1, TIME, TIME, TIME, NULL, NULL FROM NUMBERS",
-    "INSERT INTO incidents (incident_id, target_kind, target_id, customer_id, opened_by, reason, sessions_ended, devices, epoch,
-         opened_at, closed_at) SELECT 'INC_' || n, 'device', 'd' || n, 'c' || n, 'staff:amina', 'lost', 0, 0, 2, TIME, TIME
-         FROM NUMBERS WHERE n % 10 = 0",
     "INSERT INTO revoked_tokens SELECT id(n), 1, TIME FROM NUMBERS",
 ];
 
@@ -107,8 +104,8 @@ const FILL: [&str; 17] = [
 const CONSOLE_FILL: [&str; 9] = [
     "INSERT INTO staff SELECT 'c' || n, 'agent', 'h', TIME, NULL FROM NUMBERS",
     "INSERT INTO staff_sessions SELECT id(n), 'c' || n, id(n), 1, TIME, TIME, TIME, NULL, NULL FROM NUMBERS",
-    "INSERT INTO incidents (incident_id, target_kind, target_id, opened_by, reason, sessions_ended, devices, epoch, opened_at)
-         SELECT 'INCC_' || n, 'customer', 'c' || n, 'staff:amina', 'lost', 1, 1, 2, TIME FROM NUMBERS",
+    "INSERT INTO incidents (incident_id, target_kind, target_id, customer_id, opened_by, reason, sessions_ended, devices, epoch,
+         opened_at) SELECT 'INCC_' || n, 'customer', 'c' || n, 'c' || n, 'staff:amina', 'lost', 1, 1, 2, TIME FROM NUMBERS",
     "INSERT INTO audit SELECT cid(n), TIME, 'system', '', 'a' || n % 40, 'done', 'x', 'x', NULL, NULL, NULL, NULL, 'r' FROM NUMBERS",
     "INSERT INTO tallies SELECT 't' || n, TIME, 1 FROM NUMBERS",
     "INSERT INTO logins SELECT id(n), '{}', 1, 1, id(n), TIME, TIME FROM NUMBERS",
@@ -216,7 +213,7 @@ fn uses(plan: &[String], index: &str) -> bool {
         Some(table) => vec![format!(" {table}_pkey "), format!(" sqlite_autoindex_{table}_1 ")],
         None => vec![format!(" {index} ")],
     };
-    names.iter().any(|name| plan.iter().any(|line| line.contains(name)))
+    names.iter().any(|name| plan.iter().any(|line| line.contains(name) || line.ends_with(name.trim_end())))
 }
 
 #[test]

@@ -25,6 +25,11 @@ fn says(seen: &Seen, words: &str) {
     assert!(seen.text().contains(words), "{words}: {}", seen.text());
 }
 
+/// The incident number that a receipt shows.
+fn number(receipt: &Seen) -> String {
+    receipt.text().split("Incident number ").nth(1).and_then(|rest| rest.get(..14)).unwrap().to_owned()
+}
+
 async fn level(server: &TestServer) -> i64 {
     server.db_number("SELECT COUNT(*) FROM epochs WHERE kind = 'subject' AND id = $1 AND level = 'full'", JOHN).await
 }
@@ -308,12 +313,42 @@ async fn lck_02_a_receipt_is_proven_anew_each_time_it_is_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lck_06_a_form_that_was_left_open_lifts_no_later_lockdown() {
+    let server = TestServer::start().await;
+    let (mut agent, mut boss) = (server.staff(Role::Agent).await, server.staff(Role::Supervisor).await);
+    let first = agent.lock_customer(JOHN, "Phone lost").await;
+    let ask = boss.get(&format!("{}/unlock", page_of(JOHN))).await;
+    server.unlock(JOHN).await;
+    let second = agent.lock_customer(JOHN, "Phone stolen").await;
+    let late = boss.press(&ask, &[("reason", "Identity checked, customer has the phone back")]).await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    says(&late, "The lockdown you looked at was lifted, and the customer was locked again since");
+    assert_eq!((level(&server).await, server.audit("unlock").await.len()), (1, 1), "the second one stands");
+
+    let old = agent.get(&format!("/console/incidents/{}", number(&first))).await;
+    says(&old, "This lockdown was lifted, but the customer was LOCKED AGAIN since");
+    assert!(!old.text().contains("can sign in again") && !old.text().contains("Read this"), "{}", old.text());
+    says(&agent.get(&format!("/console/incidents/{}", number(&second))).await, "CONFIRMED.");
+    let ask = boss.get(&format!("{}/unlock", page_of(JOHN))).await;
+    assert_eq!(boss.press(&ask, &[("reason", "Locked by mistake")]).await.status, StatusCode::SEE_OTHER);
+    says(&agent.get(&format!("/console/incidents/{}", number(&first))).await, "Your account is unlocked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lck_02_an_incident_that_locks_nobody_is_not_said_to() {
+    let server = TestServer::start().await;
+    let mut agent = server.staff(Role::Agent).await;
+    agent.lock_customer(JOHN, "Phone stolen").await;
+    server.db_run("UPDATE epochs SET level = 'none' WHERE kind = 'subject' AND id = $1", &[&JOHN]).await;
+    let page = agent.get(&page_of(JOHN)).await;
+    assert!(!page.text().contains("LOCKED since") && page.text().contains("EMERGENCY LOCKDOWN"), "{}", page.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_reads_the_receipt_without_the_person() {
     let server = TestServer::start().await;
     let receipt = server.staff(Role::Agent).await.lock_customer(JOHN, "Phone stolen").await;
-    let number =
-        receipt.text().split("Incident number ").nth(1).and_then(|rest| rest.get(..14).map(str::to_owned)).unwrap();
-    let path = format!("/console/incidents/{number}");
+    let path = format!("/console/incidents/{}", number(&receipt));
     let seen = server.staff(Role::Auditor).await.get(&path).await;
     says(&seen, "Confirmed: Emergency lockdown");
     assert!(!seen.body.contains("John Doe") && !seen.text().contains("Read this"), "{}", seen.text());

@@ -92,7 +92,7 @@ fn page(
         devices: caller.devices.iter().map(|line| names.device(line, question.since)).collect(),
         next_devices: caller.next_devices.map(|next| format!("/console/customers/{id}?devices={}", next.text())),
         device_count: counted(caller.device_count, "device", "devices"),
-        session_count: counted(caller.session_count, "live session", "live sessions"),
+        session_count: counted(caller.session_count, "live app session", "live app sessions"),
         events: caller.events.iter().map(|row| names.event(row)).collect(),
         looks,
         changes: caller.changes.iter().map(|change| names.change(change)).collect(),

@@ -43,11 +43,13 @@ impl DeviceLine {
     /// What lives on it, in a word or two. Sessions are those of apps, as the page's figures and the receipt count them.
     #[must_use]
     pub fn summary(&self) -> String {
-        let (shown, over) = (self.sessions.len(), if self.more.is_some() { "more than " } else { "" });
-        let sessions = (shown > 0).then(|| format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" }));
-        let pages = (!self.browsers.is_empty()).then(|| "signed in on our own pages".to_owned());
-        let told: Vec<String> = sessions.into_iter().chain(pages).collect();
-        told.join(", ")
+        let over = if self.more.is_some() { "more than " } else { "" };
+        let of = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        let apps = (!self.sessions.is_empty())
+            .then(|| format!("{over}{}", of(self.sessions.len(), "app session", "app sessions")));
+        let pages = (!self.browsers.is_empty())
+            .then(|| of(self.browsers.len(), "sign-in on our pages", "sign-ins on our pages"));
+        apps.into_iter().chain(pages).collect::<Vec<_>>().join(", ")
     }
 }
 
