@@ -95,7 +95,7 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
 }
 
 /// After the commit was acknowledged: in the plain variant every check that starts now reads it.
-async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
+pub(super) async fn prove(app: &App, incident: &Incident, watch: Stopwatch) -> Receipt {
     match app.db.durability().await {
         Ok(durable) => Receipt::Confirmed {
             incident: incident.incident_id.clone(),
@@ -126,7 +126,7 @@ async fn counted(app: &App, order: &Order, incident: &Incident, receipt: Receipt
 }
 
 /// Keeps the figures that are read out now, for whoever opens the receipt later. Nothing rests on them.
-async fn keep_proof(app: &App, incident: &Incident, receipt: &Receipt) {
+pub(super) async fn keep_proof(app: &App, incident: &Incident, receipt: &Receipt) {
     let (None, Receipt::Confirmed { durable, nodes, confirmed_in_ms, .. }) = (&incident.proof, receipt) else { return };
     let proof = Proof { at: app.clock.now(), in_ms: *confirmed_in_ms, nodes: *nodes, durable: *durable };
     let kept = async {
@@ -327,5 +327,14 @@ fn incident_number(app: &App, actor: &Actor, order: &Order) -> IncidentId {
         }
         None => random::letters(10),
     };
+    number_of(&letters)
+}
+
+/// A number nobody had yet.
+pub(super) fn new_number() -> IncidentId {
+    number_of(&random::letters(10))
+}
+
+fn number_of(letters: &str) -> IncidentId {
     IncidentId::parse(&format!("INC_{letters}")).unwrap_or_else(|_| unreachable!("letters are id characters"))
 }

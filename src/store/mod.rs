@@ -2,6 +2,7 @@
 //! others are plain functions over a connection, each query written once. Nothing here decides: policy does.
 
 pub mod audit;
+pub mod backup;
 pub mod browser_sessions;
 pub mod clients;
 pub mod codes;

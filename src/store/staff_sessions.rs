@@ -160,6 +160,12 @@ pub async fn end_all(conn: &mut Conn, username: &StaffId, now: Timestamp) -> Res
     conn.execute(sql, &[&username.as_str(), &now]).await
 }
 
+/// Ends the living sessions of all staff; how many.
+pub async fn end_of_all_staff(conn: &mut Conn, reason: &str, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "UPDATE staff_sessions SET ended_at = $1, end_reason = $2 WHERE expires_at > $1 AND ended_at IS NULL";
+    conn.execute(sql, &[&now, &reason]).await
+}
+
 /// Moves the time of the last page forward, never back.
 pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE staff_sessions SET last_seen_at = $2 WHERE staff_session_id = $1 AND last_seen_at < $2";

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails says so by panicking")]
 
 mod audit;
+mod backup;
 mod browser_sessions;
 mod clean_up;
 mod clients;
