@@ -181,8 +181,8 @@ async fn sessions_that_ran_out_long_ago_are_dropped_and_never_more_than_asked() 
 #[tokio::test]
 async fn sec_05_all_staff_are_signed_out_at_once_and_what_was_over_keeps_its_reason() {
     on_both_engines(async |db| {
-        amina(&db).await;
-        let (one, two, over) = (session(0), session(1), session(2));
+        entered(&db, "amina").await;
+        let (one, two, over) = (session("amina", 0), session("amina", 1), session("amina", 2));
         for each in [&one, &two, &over] {
             in_one(&db, async |c| staff_sessions::insert(c, each).await).await.unwrap();
         }
