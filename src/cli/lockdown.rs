@@ -100,7 +100,8 @@ pub fn receipt(out: Output, taken: Taken, name: &str) -> Result<(), Failure> {
     }
 }
 
-fn words(receipt: &Receipt) -> String {
+/// A receipt in one line.
+pub fn words(receipt: &Receipt) -> String {
     match receipt {
         Receipt::Confirmed { incident, durable, sessions_ended, devices, confirmed_in_ms, .. } => {
             let safe = match durable {

@@ -23,6 +23,7 @@ pub mod pages;
 pub mod receipts;
 pub mod refresh;
 pub mod refusal;
+pub mod restored;
 pub mod revoke;
 pub mod search;
 pub mod sessions;

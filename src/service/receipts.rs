@@ -83,7 +83,8 @@ async fn standing(conn: &mut Conn, incident: &Incident) -> Result<Standing, Stor
         "client" => raised(current(conn, Ancestors { client: Some(id), ..of }).await?.client),
         "everyone" => raised(Some(current(conn, of).await?.global)),
         "session" => match id.parse() {
-            Ok(id) => sessions::find(conn, id).await?.is_some_and(|session| session.ended_at.is_some()),
+            // One that is not there any more ran out long ago.
+            Ok(id) => sessions::find(conn, id).await?.is_none_or(|session| session.ended_at.is_some()),
             Err(_) => false,
         },
         _ => false,

@@ -96,7 +96,7 @@ async fn the_count_survives_two_days_and_then_goes() {
     server.pair("naybitono-mobile").await;
     flush(&server).await;
     let rows = async || server.db_count("SELECT COUNT(*) FROM tallies").await;
-    let tidy = async || rescind::jobs::tidy_up(&server.app).await.expect("tidied");
+    let tidy = async || rescind::jobs::clean_up::run(&server.app).await.expect("tidied");
     let before = rows().await;
     assert!(before > 0);
     server.wait(47 * 3600);

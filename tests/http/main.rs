@@ -12,6 +12,7 @@ mod audit;
 mod audit_failure;
 mod authorize;
 mod authorize_errors;
+mod clean_up;
 mod client_auth;
 mod client_credentials;
 mod consent;
