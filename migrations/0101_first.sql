@@ -122,6 +122,7 @@ CREATE TABLE devices (
     revoked_at    TIMESTAMPTZ
 );
 CREATE INDEX devices_by_customer ON devices (customer_id, last_seen_at);
+CREATE INDEX devices_by_age ON devices (last_seen_at);
 CREATE UNIQUE INDEX devices_by_browser ON devices (customer_id, browser_id) WHERE browser_id IS NOT NULL;
 CREATE UNIQUE INDEX devices_by_app ON devices (customer_id, client_id, app_device_id) WHERE app_device_id IS NOT NULL;
 
@@ -154,6 +155,8 @@ CREATE TABLE logins (
     expires_at         TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX logins_by_expiry ON logins (expires_at);
+-- Looked at when a browser session is dropped.
+CREATE INDEX logins_by_browser_session ON logins (browser_session_id) WHERE browser_session_id IS NOT NULL;
 
 CREATE TABLE consents (
     consent_id   TEXT PRIMARY KEY,
@@ -167,7 +170,7 @@ CREATE TABLE consents (
 );
 CREATE UNIQUE INDEX consents_by_customer ON consents (customer_id, client_id);
 
--- Issued codes, kept as long as the tokens they gave, so that a late replay is recognised.
+-- Issued codes, kept as long as the tokens they gave (`kept_until`), so that a late replay is recognised.
 CREATE TABLE codes (
     session_id    UUID PRIMARY KEY,
     client_id     TEXT NOT NULL REFERENCES clients (client_id),
@@ -182,6 +185,7 @@ CREATE TABLE codes (
     auth_at       TIMESTAMPTZ NOT NULL,
     created_at    TIMESTAMPTZ NOT NULL,
     expires_at    TIMESTAMPTZ NOT NULL,
+    kept_until    TIMESTAMPTZ NOT NULL,
     tries         BIGINT NOT NULL,
     redeemed_at   TIMESTAMPTZ,
     global_epoch  BIGINT NOT NULL,
@@ -191,7 +195,9 @@ CREATE TABLE codes (
     consent_epoch BIGINT NOT NULL
 );
 CREATE INDEX codes_by_client ON codes (client_id, challenge);
-CREATE INDEX codes_by_expiry ON codes (expires_at);
+CREATE INDEX codes_by_kept_until ON codes (kept_until);
+-- Looked at when a device is dropped.
+CREATE INDEX codes_by_device ON codes (device_id);
 
 -- What access and refresh tokens refer to. Constant size: no table of old tokens.
 CREATE TABLE sessions (
@@ -314,6 +320,7 @@ CREATE TABLE idempotency_keys (
     created_at  TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (caller, key)
 );
+CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
 -- Consecutive failed sign-ins per account or known device. Unknown names have rows too: `key` is a keyed hash.
 CREATE TABLE throttles (
@@ -325,6 +332,8 @@ CREATE TABLE throttles (
 );
 CREATE INDEX throttles_by_subject ON throttles (subject_id) WHERE subject_id IS NOT NULL;
 CREATE INDEX throttles_unknown ON throttles (last_tried_at) WHERE subject_id IS NULL;
+-- Without the counters that switched a password off: those stay until somebody sets a new one.
+CREATE INDEX throttles_known ON throttles (last_tried_at) WHERE subject_id IS NOT NULL AND failures < 100;
 
 -- How often things happened, minute by minute, for two days: what the console's first page shows.
 CREATE TABLE tallies (
@@ -332,6 +341,13 @@ CREATE TABLE tallies (
     at_minute TIMESTAMPTZ NOT NULL,
     count     BIGINT NOT NULL,
     PRIMARY KEY (name, at_minute)
+);
+CREATE INDEX tallies_by_minute ON tallies (at_minute);
+
+-- Jobs that one node does at a time: the first to find one due does it.
+CREATE TABLE turns (
+    job    TEXT PRIMARY KEY,
+    due_at TIMESTAMPTZ NOT NULL
 );
 
 -- Who did what. Only ever added to.

@@ -122,7 +122,7 @@ pub async fn run(out: Output, command: Command) -> Result<(), Failure> {
         Command::Create(new) => create(out, new).await,
         Command::Show { id } => show(out, &id).await,
         Command::Find { words } => find(out, &words).await,
-        Command::Update(changes) => update(out, changes).await,
+        Command::Update(changes) => Box::pin(update(out, changes)).await,
         Command::Password { id } => {
             let app = open::app().await?;
             let password = input::secret("New password")?;

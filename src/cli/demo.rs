@@ -115,14 +115,15 @@ fn text(app: &App, bank: &Bank) -> String {
         .replace("@KEYS@", &app.settings.keys_folder.display().to_string())
         .replace("@RESCIND@", &std::env::current_exe().map_or("rescind".to_owned(), |exe| exe.display().to_string()));
     format!(
-        "{} is open at {}  (demo data; everything is new at every start)\n\n\
-         Customer  {}  {}\nStaff     sign in at {}/console\n{}\n\n\
+        "{name} is open  (demo data; everything is new at every start)\n\n\
+         Begin here: sign in at {url}/console as amina, and find the caller by 0712 345 678.\n\n\
+         Customer  sign in at {url}/login\n  {}  {}\n\
+         Staff     sign in at {url}/console  (agents lock; supervisors and branches also unlock)\n{}\n\n\
          Copy and paste into a second shell:\n\n{walk}",
-        app.settings.name,
-        app.settings.issuer,
         bank.customer,
         bank.password.expose(),
-        app.settings.issuer,
         staff.join("\n"),
+        name = app.settings.name,
+        url = app.settings.issuer,
     )
 }

@@ -65,6 +65,7 @@ pub async fn unlock(out: Output, options: UnlockOptions) -> Result<(), Failure> 
     let customer = options.customer;
     let request = Request {
         customer: customer.clone(),
+        incident: None,
         reason,
         note: note(options.note).map_err(Failure::new)?,
         approved_by: None,
@@ -76,7 +77,7 @@ pub async fn unlock(out: Output, options: UnlockOptions) -> Result<(), Failure> 
             out.say(&object, &format!("{incident}: unlocked {customer}"))
         }
         Unlocked::NotFound => Err(Failure::new(format!("there is no customer {customer}"))),
-        Unlocked::NotLocked => Err(Failure::new(format!("{customer} is not locked"))),
+        Unlocked::NotLocked | Unlocked::Another => Err(Failure::new(format!("{customer} is not locked"))),
         Unlocked::KeyReused | Unlocked::NotApproved => Err(Failure::new("not approved")),
     }
 }
@@ -99,7 +100,8 @@ pub fn receipt(out: Output, taken: Taken, name: &str) -> Result<(), Failure> {
     }
 }
 
-fn words(receipt: &Receipt) -> String {
+/// A receipt in one line.
+pub fn words(receipt: &Receipt) -> String {
     match receipt {
         Receipt::Confirmed { incident, durable, sessions_ended, devices, confirmed_in_ms, .. } => {
             let safe = match durable {

@@ -2,6 +2,7 @@
 //! Secrets come from standard input, never from the command line, and are shown once.
 
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod customer;
@@ -15,6 +16,7 @@ mod keys;
 mod lockdown;
 mod open;
 mod output;
+mod restored;
 mod serve;
 mod session;
 mod staff;
@@ -77,6 +79,12 @@ enum Command {
     /// Make and rotate keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Copy the embedded database, also while it is served
+    #[command(after_help = "Example: rescind backup /var/backups/rescind-2026-11-21.db")]
+    Backup(backup::Options),
+    /// After restoring a backup: end everything that was given out before
+    #[command(after_help = "Example: rescind restored")]
+    Restored,
     /// Check the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -161,9 +169,11 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Session(command) => session::run_sessions(out, command).await,
         Command::Device(command) => session::run_devices(out, command).await,
         Command::Lockdown(options) => Box::pin(lockdown::lock(out, options)).await,
-        Command::Unlock(options) => lockdown::unlock(out, options).await,
+        Command::Unlock(options) => Box::pin(lockdown::unlock(out, options)).await,
         Command::Audit(command) => audit::run(out, command).await,
         Command::Keys(command) => keys::run(out, command),
+        Command::Backup(options) => backup::run(out, options).await,
+        Command::Restored => restored::run(out).await,
         Command::Config(command) => config::run(out, &command),
         Command::Health(options) => health::run(out, options).await,
         Command::Completions { shell } => {

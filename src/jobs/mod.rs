@@ -1,10 +1,11 @@
 //! WHAT RECURS: flushing what was seen, marking as ended what is dead already, dropping what nobody needs. Every job is
 //! batched, safe to repeat and safe to lose; no promise rests on one.
 
+pub mod clean_up;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::activity::Seen;
@@ -14,10 +15,7 @@ use crate::model::audit::Action;
 use crate::model::incident::Incident;
 use crate::service::audit::{Told, record};
 use crate::service::figures;
-use crate::store::{
-    StoreError, browser_sessions, devices, incidents, logins, revoked_tokens, sessions, staff_sessions, tallies,
-    throttles,
-};
+use crate::store::{StoreError, browser_sessions, devices, incidents, sessions, staff_sessions, tallies};
 
 /// Rows touched in one transaction.
 const BATCH: i64 = 500;
@@ -26,7 +24,7 @@ const FLUSHED: usize = 200;
 
 /// Runs all jobs until the task is dropped. Failures are logged and tried again at the next turn.
 pub async fn run(app: Arc<App>) {
-    tokio::join!(run_short(&app), run_counting(&app));
+    tokio::join!(run_short(&app), run_counting(&app), run_clean_up(&app));
 }
 
 /// Counting may take as long as a statement may: nothing else waits for it.
@@ -40,15 +38,26 @@ async fn run_counting(app: &App) {
     }
 }
 
+/// However much there is to drop: nothing else waits for it.
+async fn run_clean_up(app: &App) {
+    let mut turn = every(Duration::from_mins(1));
+    loop {
+        turn.tick().await;
+        if let Err(error) = clean_up::take_turn(app).await {
+            tracing::warn!(%error, "not every old row was dropped; the next turn tries again");
+        }
+    }
+}
+
 async fn run_short(app: &App) {
     let mut seen = every(Duration::from_secs(5));
     let mut sweep = every(Duration::from_secs(1));
-    let mut tidy = every(Duration::from_mins(1));
+    let mut count = every(Duration::from_mins(1));
     loop {
         let (name, done) = tokio::select! {
             _ = seen.tick() => ("flush_seen", flush_seen(app).await),
             _ = sweep.tick() => ("sweep", sweep_incidents(app).await),
-            _ = tidy.tick() => ("tidy", tidy_up(app).await),
+            _ = count.tick() => ("count_tokens", count_tokens(app).await),
         };
         if let Err(error) = done {
             tracing::warn!(%error, job = name, "a job failed and will be tried again");
@@ -151,30 +160,6 @@ async fn sweep_batch(app: &App, incident: &Incident) -> Result<bool, StoreError>
     };
     tx.commit().await?;
     Ok(i64::try_from(swept).unwrap_or(0) == BATCH)
-}
-
-/// Drops sign-ins that were given up, old counts and single revocations of tokens that ran out; writes down token counts.
-pub async fn tidy_up(app: &App) -> Result<(), StoreError> {
-    while tidy_batch(app).await? {
-        tokio::task::yield_now().await;
-    }
-    count_tokens(app).await
-}
-
-/// One batch of each; true while there may be more, so that no flood enters rows faster than they go.
-async fn tidy_batch(app: &App) -> Result<bool, StoreError> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let dropped = [
-        logins::delete_expired(&mut tx, now, BATCH).await?,
-        revoked_tokens::delete_expired(&mut tx, now, BATCH).await?,
-        throttles::delete_unknown(&mut tx, now - TimeDelta::days(1), BATCH).await?,
-        // Kept for a while after their end: they say which browsers somebody signed in with before.
-        staff_sessions::delete_expired(&mut tx, now - TimeDelta::days(90), BATCH).await?,
-        tallies::delete_old(&mut tx, now - TimeDelta::hours(48), BATCH).await?,
-    ];
-    tx.commit().await?;
-    Ok(dropped.into_iter().any(|rows| i64::try_from(rows).unwrap_or(0) == BATCH))
 }
 
 async fn count_tokens(app: &App) -> Result<(), StoreError> {

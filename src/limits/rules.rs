@@ -17,6 +17,7 @@
 /// | `machine_read` | client | 600 |
 /// | `revoke` | client | 6,000 |
 /// | `look_up` | member of staff | 120 |
+/// | `ask` | member of staff | 120 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Tries to sign in, from one address.
@@ -43,13 +44,16 @@ pub enum Rule {
     MachineReadPerClient,
     /// Revocations, by one client.
     RevokePerClient,
-    /// Searches and customer pages, by one member of staff. Locking is never limited.
+    /// Searches and pages of customers and devices, by one member of staff.
     LookUpPerStaff,
+    /// Questions before something is taken back or lifted, which name the customer, shown to one member of staff. The press
+    /// itself is never limited.
+    AskPerStaff,
 }
 
 impl Rule {
     /// The whole table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SignInPerAddress,
         Self::StaffSignInPerAddress,
         Self::AuthorizePerAddress,
@@ -63,6 +67,7 @@ impl Rule {
         Self::MachineReadPerClient,
         Self::RevokePerClient,
         Self::LookUpPerStaff,
+        Self::AskPerStaff,
     ];
 
     /// The rule's name in audit rows and metrics.
@@ -82,6 +87,7 @@ impl Rule {
             Self::MachineReadPerClient => "machine_read_per_client",
             Self::RevokePerClient => "revoke_per_client",
             Self::LookUpPerStaff => "look_up_per_staff",
+            Self::AskPerStaff => "ask_per_staff",
         }
     }
 
@@ -93,7 +99,7 @@ impl Rule {
             Self::AuthorizePerAddress => 300,
             Self::TokenPerClient | Self::RevokePerClient => 6_000,
             Self::TokenPerAddress => 12_000,
-            Self::FailedClientAuthPerAddress | Self::LookUpPerStaff => 120,
+            Self::FailedClientAuthPerAddress | Self::LookUpPerStaff | Self::AskPerStaff => 120,
             Self::FailedClientAuthPerClient | Self::MachineReadPerClient => 600,
             Self::GarbageTokensPerCaller => 1_000,
             Self::GarbageAlarmPerCaller => 49,

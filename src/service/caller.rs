@@ -33,6 +33,8 @@ const SESSIONS: i64 = 50;
 pub const COUNTED: i64 = 1_000;
 /// Events, looks and incidents shown.
 const LINES: i64 = 20;
+/// Alarms among which signs of theft are looked for.
+const ALARMS: i64 = 100;
 /// How long a sign of theft, or a new telephone number, is warned of.
 const WARNED: TimeDelta = TimeDelta::days(7);
 
@@ -111,20 +113,9 @@ pub struct OnDevice {
     pub browsers: Vec<BrowserSession>,
 }
 
-/// Whom or what a question about taking back is about.
-#[derive(Clone, Debug)]
-pub struct About {
-    /// Whose.
-    pub person: Person,
-    /// Which device, if one is meant or the session has one.
-    pub device: Option<Device>,
-    /// Which session, if one is meant, and when it was begun.
-    pub session: Option<(Uuid, Timestamp)>,
-}
-
 /// A customer's page. Limited for each member of staff.
 pub async fn show(app: &App, actor: &Actor, question: &Question) -> Result<Answer, Fault> {
-    if let Err(wait) = allowance::take(app, actor, Rule::LookUpPerStaff, actor.who.name()).await {
+    if let Err(wait) = take(app, actor, Rule::LookUpPerStaff).await {
         return Ok(Answer::Wait(wait));
     }
     let mut conn = app.db.read().await?;
@@ -135,6 +126,12 @@ pub async fn show(app: &App, actor: &Actor, question: &Question) -> Result<Answe
     let told = Told::done(Action::CustomerRead, "customer", id).of(id);
     record_alone(app, actor, told.because("customer page")).await?;
     Ok(Answer::Caller(Box::new(caller)))
+}
+
+/// Takes one of a member of staff's allowance of pages that name a customer: [`Rule::LookUpPerStaff`] or
+/// [`Rule::AskPerStaff`].
+pub async fn take(app: &App, actor: &Actor, rule: Rule) -> Result<(), Wait> {
+    allowance::take(app, actor, rule, actor.who.name()).await
 }
 
 async fn read(app: &App, conn: &mut Conn, question: &Question, person: Person) -> Result<Caller, StoreError> {
@@ -150,11 +147,17 @@ async fn read(app: &App, conn: &mut Conn, question: &Question, person: Person) -
         device_count: devices::count(conn, id, COUNTED + 1).await?,
         session_count: sessions::count_live(conn, id.as_str(), now, COUNTED + 1).await?,
         events: audit::list_events(conn, id.as_str(), span, LINES).await?,
-        alarm: audit::last_alarm(conn, id.as_str(), first_id(warned_since)).await?,
+        alarm: theft(audit::list_alarms(conn, id.as_str(), first_id(warned_since), ALARMS).await?),
         looks: if question.with_looks { audit::list_looks(conn, id.as_str(), LINES).await? } else { Vec::new() },
         changes: customers::list_changes(conn, id).await?,
         incidents: incidents::list_of_customer(conn, id, LINES).await?,
     })
+}
+
+/// The last sign that a customer's tokens are in somebody else's hands.
+fn theft(alarms: Vec<Row>) -> Option<Row> {
+    let signs = [Action::RefreshReuse, Action::CodeReplay, Action::GenerationAhead].map(Action::as_str);
+    alarms.into_iter().find(|row| signs.contains(&row.action.as_str()))
 }
 
 /// A page of devices. One bounded, indexed read for each device: a single one for all would read every session there is.
@@ -211,10 +214,11 @@ fn first_id(at: Timestamp) -> Uuid {
     Uuid::from_u128(millis << 80)
 }
 
-async fn person(conn: &mut Conn, id: &CustomerId) -> Result<Option<Person>, StoreError> {
+pub(super) async fn person(conn: &mut Conn, id: &CustomerId) -> Result<Option<Person>, StoreError> {
     let Some(customer) = customers::find(conn, id.as_str()).await? else { return Ok(None) };
     let level = epochs::level(conn, id.as_str()).await?.unwrap_or_default();
-    let lockdown = incidents::find_open(conn, id).await?;
+    // "Locked" is said where the level says it: an incident alone locks nobody.
+    let lockdown = incidents::find_open(conn, id).await?.filter(|_| level == Level::Full);
     Ok(Some(Person { customer, level, lockdown }))
 }
 
@@ -229,39 +233,7 @@ pub async fn device(app: &App, actor: &Actor, id: Uuid, after: Cursor) -> Result
     Ok(Some((person, line)))
 }
 
-/// The customer a lockdown or its lifting is about.
-pub async fn about_customer(app: &App, actor: &Actor, id: &CustomerId) -> Result<Option<About>, Fault> {
-    let Some(person) = person(&mut app.db.read().await?, id).await? else { return Ok(None) };
-    looked(app, actor, &person, "form").await?;
-    Ok(Some(About { person, device: None, session: None }))
-}
-
-/// The device a revocation is about.
-pub async fn about_device(app: &App, actor: &Actor, id: Uuid) -> Result<Option<About>, Fault> {
-    let mut conn = app.db.read().await?;
-    let Some(device) = devices::find(&mut conn, id).await? else { return Ok(None) };
-    let Some(person) = person(&mut conn, &device.customer_id).await? else { return Ok(None) };
-    drop(conn);
-    looked(app, actor, &person, "form").await?;
-    Ok(Some(About { person, device: Some(device), session: None }))
-}
-
-/// The session a revocation is about. A machine's is nobody's here.
-pub async fn about_session(app: &App, actor: &Actor, id: Uuid) -> Result<Option<About>, Fault> {
-    let mut conn = app.db.read().await?;
-    let Some(session) = sessions::find(&mut conn, id).await? else { return Ok(None) };
-    let Some(owner) = session.customer_id().and_then(|id| id.parse().ok()) else { return Ok(None) };
-    let Some(person) = person(&mut conn, &owner).await? else { return Ok(None) };
-    let device = match session.device_id {
-        Some(id) => devices::find(&mut conn, id).await?,
-        None => None,
-    };
-    drop(conn);
-    looked(app, actor, &person, "form").await?;
-    Ok(Some(About { person, device, session: Some((session.session_id, session.created_at)) }))
-}
-
-async fn looked(app: &App, actor: &Actor, person: &Person, at: &'static str) -> Result<(), Fault> {
+pub(super) async fn looked(app: &App, actor: &Actor, person: &Person, at: &'static str) -> Result<(), Fault> {
     let id = &person.customer.customer_id;
     record_alone(app, actor, Told::done(Action::CustomerRead, "customer", id).of(id).because(at)).await
 }

@@ -215,8 +215,9 @@ async fn exchange(
     told: &DeviceDetails,
 ) -> Result<Tokens, TokenError> {
     let now = app.clock.now();
+    let session = born_from(app, actor, client, (&code, shape));
     let mut tx = app.db.begin().await?;
-    if !codes::redeem(&mut tx, code.session_id, now).await? {
+    if !codes::redeem(&mut tx, code.session_id, now, session.expires_at).await? {
         drop(tx);
         return Err(kill_replayed(app, actor, &code).await);
     }
@@ -229,7 +230,6 @@ async fn exchange(
     if !epochs_current(&code.epochs, &epochs::current(&mut tx, of).await?) {
         return Err(TokenRefusal::InvalidGrant.into());
     }
-    let session = born_from(app, actor, client, (code, shape));
     sessions::insert(&mut tx, &session, None).await?;
     if let Some(device) = session.device_id {
         devices::fill_in(&mut tx, device, told).await?;
@@ -237,23 +237,24 @@ async fn exchange(
     let entry = Told::done(Action::CodeRedeem, "session", session.session_id).of(&session.subject_id);
     record(app, &mut tx, actor, entry).await?;
     tx.commit().await?;
-    Ok(current_pair(app, &session, client.may_use(GrantType::RefreshToken), now))
+    // Seconds count from its birth: counted from an earlier moment they could be one more than the life set.
+    Ok(current_pair(app, &session, client.may_use(GrantType::RefreshToken), session.created_at))
 }
 
-fn born_from(app: &App, actor: &Actor, client: &Client, (code, shape): (Code, Shape)) -> Session {
+fn born_from(app: &App, actor: &Actor, client: &Client, (code, shape): (&Code, Shape)) -> Session {
     let now = app.clock.now();
     let lifetimes = &app.settings.lifetimes;
     let access_expires_at = now + lifetimes.access;
     let refreshes = client.may_use(GrantType::RefreshToken);
     Session {
         session_id: code.session_id,
-        client_id: code.client_id,
+        client_id: code.client_id.clone(),
         subject_id: code.customer_id.to_string(),
         subject_kind: SubjectKind::Customer,
         device_id: Some(code.device_id),
         consent_id: Some(code.consent_id),
-        scope: code.scope,
-        resources: code.resources,
+        scope: code.scope.clone(),
+        resources: code.resources.clone(),
         shapes: vec![shape],
         generation: 1,
         rotation: Rotation { at: now, address: actor.address.map(|a| a.to_string()), shape: 0, access_expires_at },
@@ -268,7 +269,7 @@ fn born_from(app: &App, actor: &Actor, client: &Client, (code, shape): (Code, Sh
 /// The right client with the right verifier came again: what the code gave is dead before the refusal leaves.
 async fn kill_replayed(app: &App, actor: &Actor, code: &Code) -> TokenError {
     let ended = async {
-        let mut tx = app.db.begin_urgently().await?;
+        let mut tx = app.db.begin_first().await?;
         sessions::end(&mut tx, code.session_id, "code_replay", app.clock.now()).await?;
         let told = Told::alarm(Action::CodeReplay, "session", code.session_id).of(&code.customer_id);
         record(app, &mut tx, actor, told).await?;

@@ -1,6 +1,7 @@
 //! WHAT HAPPENS: one verb, one function, one transaction. Expected results are values; only what went wrong with the
 //! store, the hash pool or the keys is a [`Fault`].
 
+pub mod about;
 pub mod allowance;
 pub mod audit;
 pub mod authorize;
@@ -23,6 +24,7 @@ pub mod pages;
 pub mod receipts;
 pub mod refresh;
 pub mod refusal;
+pub mod restored;
 pub mod revoke;
 pub mod search;
 pub mod sessions;

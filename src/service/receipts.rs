@@ -22,6 +22,8 @@ pub enum Standing {
     Holds,
     /// The lockdown was lifted since: what was ended stays ended, new sign-ins are possible.
     Lifted,
+    /// The lockdown was lifted since, and another one stands: nobody can sign in.
+    LockedAnew,
     /// The truth does not say so.
     NotProven,
 }
@@ -69,7 +71,10 @@ async fn standing(conn: &mut Conn, incident: &Incident) -> Result<Standing, Stor
     let raised = |epoch: Option<i64>| epoch.is_some_and(|epoch| epoch >= incident.epoch);
     let of = Ancestors::default();
     let holds = match incident.target_kind.as_str() {
-        "customer" if incident.closed_at.is_some() => return Ok(Standing::Lifted),
+        "customer" if incident.closed_at.is_some() => {
+            let is_locked = level(conn, id).await? == Some(Level::Full);
+            return Ok(if is_locked { Standing::LockedAnew } else { Standing::Lifted });
+        }
         "customer" => {
             let locked = level(conn, id).await? == Some(Level::Full);
             locked && raised(current(conn, Ancestors { subject: Some(id), ..of }).await?.subject)
@@ -78,7 +83,8 @@ async fn standing(conn: &mut Conn, incident: &Incident) -> Result<Standing, Stor
         "client" => raised(current(conn, Ancestors { client: Some(id), ..of }).await?.client),
         "everyone" => raised(Some(current(conn, of).await?.global)),
         "session" => match id.parse() {
-            Ok(id) => sessions::find(conn, id).await?.is_some_and(|session| session.ended_at.is_some()),
+            // One that is not there any more ran out long ago.
+            Ok(id) => sessions::find(conn, id).await?.is_none_or(|session| session.ended_at.is_some()),
             Err(_) => false,
         },
         _ => false,

@@ -51,7 +51,7 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
 
 async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), Unproven> {
     let now = app.clock.now();
-    let mut tx = app.db.begin_urgently().await?;
+    let mut tx = app.db.begin_first().await?;
     let told = Told::done(Action::TokenRevoke, "session", session.session_id).of_any(session.customer_id());
     let (changed, told) = if kind == Kind::Refresh {
         (sessions::end(&mut tx, session.session_id, "revoked_by_client", now).await?, told.because("whole grant"))

@@ -94,7 +94,7 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
 }
 
 /// After the commit was acknowledged: no node answers from older knowledge any more.
-async fn prove(app: &App, incident: &Incident, told: Option<Mark>, watch: Stopwatch) -> Receipt {
+pub(super) async fn prove(app: &App, incident: &Incident, told: Option<Mark>, watch: Stopwatch) -> Receipt {
     match everywhere(app, told).await {
         Ok((nodes, durable)) => Receipt::Confirmed {
             incident: incident.incident_id.clone(),
@@ -130,7 +130,7 @@ async fn counted(app: &App, order: &Order, incident: &Incident, receipt: Receipt
 }
 
 /// Keeps the figures that are read out now, for whoever opens the receipt later. Nothing rests on them.
-async fn keep_proof(app: &App, incident: &Incident, receipt: &Receipt) {
+pub(super) async fn keep_proof(app: &App, incident: &Incident, receipt: &Receipt) {
     let (None, Receipt::Confirmed { durable, nodes, confirmed_in_ms, .. }) = (&incident.proof, receipt) else { return };
     let proof = Proof { at: app.clock.now(), in_ms: *confirmed_in_ms, nodes: *nodes, durable: *durable };
     let kept = async {
@@ -166,16 +166,12 @@ async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Cou
 }
 
 async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<Step, StoreError> {
-    let mut tx = app.db.begin_urgently().await?;
+    let mut tx = app.db.begin_first().await?;
     let caller = actor.who.tag();
-    let digest = digest(order);
-    if let Some(used) = used_key(&mut tx, &caller, order).await? {
-        if used.digest != digest {
-            return Ok(Step::KeyReused);
-        }
-        let Some(incident) = incidents::find(&mut tx, &used.incident_id).await? else { return Ok(Step::NotFound) };
-        let still = still_stands(&mut tx, order, &incident).await?;
-        return Ok(if still { Step::Stored(Box::new(incident), None) } else { Step::KeyReused });
+    let digest = digest(order.target.kind(), &order.target.id(), order.reason.as_str(), order.note.as_deref());
+    if let Some((meant, incident)) = earlier(&mut tx, &caller, order, &new.incident_id).await? {
+        let same = meant == digest && still_stands(&mut tx, order, &incident).await?;
+        return Ok(if same { Step::Stored(Box::new(incident), None) } else { Step::KeyReused });
     }
     let owner = owner(&mut tx, &order.target).await?;
     let new = Incident { customer_id: owner.as_deref().and_then(|id| id.parse().ok()), ..new };
@@ -196,11 +192,20 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
     Ok(Step::Stored(Box::new(incident), told))
 }
 
-async fn used_key(tx: &mut Conn, caller: &str, order: &Order) -> Result<Option<Used>, StoreError> {
-    match &order.key {
-        Some(key) => idempotency::find(tx, caller, key).await,
-        None => Ok(None),
+/// What the order's key was used for, and the incident it gave. Keys are forgotten after a while (see `jobs::clean_up`), but
+/// the incident that bears this key's number is not: it says what was asked.
+async fn earlier(
+    tx: &mut Conn,
+    caller: &str,
+    order: &Order,
+    number: &IncidentId,
+) -> Result<Option<(Vec<u8>, Incident)>, StoreError> {
+    let Some(key) = &order.key else { return Ok(None) };
+    if let Some(used) = idempotency::find(tx, caller, key).await? {
+        return Ok(incidents::find(tx, &used.incident_id).await?.map(|incident| (used.digest, incident)));
     }
+    let bearing = incidents::find(tx, number).await?;
+    Ok(bearing.map(|it| (digest(&it.target_kind, &it.target_id, &it.reason, it.note.as_deref()), it)))
 }
 
 /// Whether what a repeated key stands for is still so. A lockdown that was lifted, or a device that signed in again, is not
@@ -312,10 +317,8 @@ fn action(target: &Target) -> Action {
     }
 }
 
-fn digest(order: &Order) -> Vec<u8> {
-    let note = order.note.as_deref().unwrap_or_default();
-    let parts = [order.target.kind(), &order.target.id(), order.reason.as_str(), note];
-    client_secret::digest(&parts.join("\0")).to_vec()
+fn digest(kind: &str, id: &str, reason: &str, note: Option<&str>) -> Vec<u8> {
+    client_secret::digest(&[kind, id, reason, note.unwrap_or_default()].join("\0")).to_vec()
 }
 
 /// `INC_` and ten letters without look-alikes: read out to callers. Under an idempotency key always the same, so that a
@@ -328,5 +331,14 @@ fn incident_number(app: &App, actor: &Actor, order: &Order) -> IncidentId {
         }
         None => random::letters(10),
     };
+    number_of(&letters)
+}
+
+/// A number nobody had yet.
+pub(super) fn new_number() -> IncidentId {
+    number_of(&random::letters(10))
+}
+
+fn number_of(letters: &str) -> IncidentId {
     IncidentId::parse(&format!("INC_{letters}")).unwrap_or_else(|_| unreachable!("letters are id characters"))
 }

@@ -19,6 +19,8 @@ use crate::store::{Conn, StoreError, customers, epochs, idempotency, incidents, 
 pub struct Request {
     /// Whose lockdown.
     pub customer: CustomerId,
+    /// Which one, if one was looked at: a later one is not lifted for it.
+    pub incident: Option<IncidentId>,
     /// Why.
     pub reason: Reason,
     /// Free words.
@@ -38,6 +40,8 @@ pub enum Unlocked {
     NotFound,
     /// They are not locked.
     NotLocked,
+    /// The lockdown that was looked at is lifted, and they are locked anew.
+    Another,
     /// The idempotency key was used for something else.
     KeyReused,
     /// The approver is unknown, disabled, or may not unlock.
@@ -66,6 +70,9 @@ pub async fn unlock(app: &App, actor: &Actor, request: &Request) -> Result<Unloc
     let Some(incident) = incidents::find_open(&mut tx, &request.customer).await? else {
         return Ok(Unlocked::NotLocked);
     };
+    if request.incident.as_ref().is_some_and(|seen| *seen != incident.incident_id) {
+        return Ok(Unlocked::Another);
+    }
     let closing = Closing {
         by: &tag,
         reason: request.reason.as_str(),

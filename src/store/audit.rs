@@ -99,20 +99,19 @@ pub async fn list_events(
     conn.fetch_all(LIST_EVENTS_SQL, &[&customer, &after, &before, &limit]).await
 }
 
-/// The read in [`last_alarm`].
-pub const LAST_ALARM_SQL: &str = concat!(
+/// The read in [`list_alarms`].
+pub const LIST_ALARMS_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM audit WHERE customer_id = $1 AND audit_id > $2 AND customer_id IS NOT NULL
       AND action <> 'customer_read' AND action <> 'incident_read'
       AND (outcome <> 'done' OR (action <> 'refresh' AND action <> 'refresh_retry' AND action <> 'code_issue'))
-      AND (action = 'refresh_reuse' OR action = 'code_replay' OR action = 'generation_ahead')
-      ORDER BY audit_id DESC LIMIT 1"
+      AND outcome = 'alarm' ORDER BY audit_id DESC LIMIT $3"
 );
 
-/// The last sign, after an id, that a customer's tokens are in somebody else's hands.
-pub async fn last_alarm(conn: &mut Conn, customer: &str, after: Uuid) -> Result<Option<Row>, StoreError> {
-    conn.fetch_optional(LAST_ALARM_SQL, &[&customer, &after]).await
+/// Alarms about a customer after an id, newest first.
+pub async fn list_alarms(conn: &mut Conn, customer: &str, after: Uuid, limit: i64) -> Result<Vec<Row>, StoreError> {
+    conn.fetch_all(LIST_ALARMS_SQL, &[&customer, &after, &limit]).await
 }
 
 /// The read in [`list_looks`].

@@ -140,3 +140,12 @@ pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), Store
     let sql = "UPDATE browser_sessions SET last_seen_at = $2 WHERE browser_session_id = $1 AND last_seen_at < $2";
     conn.execute(sql, &[&id, &at]).await.map(|_| ())
 }
+
+/// The text of [`delete_expired`].
+pub const DELETE_EXPIRED_SQL: &str = "DELETE FROM browser_sessions WHERE browser_session_id IN
+     (SELECT browser_session_id FROM browser_sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
+/// Drops up to `limit` browser sessions that ran out before a time. Sign-ins in progress that rest on them go first.
+pub async fn delete_expired(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    conn.execute(DELETE_EXPIRED_SQL, &[&before, &limit]).await
+}

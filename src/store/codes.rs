@@ -51,9 +51,9 @@ impl FromRow for CodeRecord {
 /// Enters an issued code.
 pub async fn insert(conn: &mut Conn, code: &Code) -> Result<(), StoreError> {
     let sql = "INSERT INTO codes (session_id, client_id, redirect_uri, challenge, nonce, scope, resources, customer_id,
-                                  device_id, consent_id, auth_at, created_at, expires_at, tries, global_epoch,
-                                  client_epoch, subject_epoch, device_epoch, consent_epoch)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15, $16, $17, $18)";
+                                  device_id, consent_id, auth_at, created_at, expires_at, kept_until, tries,
+                                  global_epoch, client_epoch, subject_epoch, device_epoch, consent_epoch)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, 0, $14, $15, $16, $17, $18)";
     conn.execute(
         sql,
         &[
@@ -102,10 +102,19 @@ pub async fn find_record(conn: &mut Conn, session_id: Uuid) -> Result<Option<Cod
     conn.fetch_optional(FIND_RECORD_SQL, &[&session_id]).await
 }
 
-/// Redeems a code once; false if another request was quicker.
-pub async fn redeem(conn: &mut Conn, session_id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
-    let sql = "UPDATE codes SET redeemed_at = $2 WHERE session_id = $1 AND redeemed_at IS NULL";
-    Ok(conn.execute(sql, &[&session_id, &now]).await? == 1)
+/// Redeems a code once; false if another request was quicker. `until`: when what it gives runs out; until then a replay
+/// is recognised.
+pub async fn redeem(conn: &mut Conn, session_id: Uuid, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE codes SET redeemed_at = $2, kept_until = $3 WHERE session_id = $1 AND redeemed_at IS NULL";
+    Ok(conn.execute(sql, &[&session_id, &now, &until]).await? == 1)
+}
+
+/// The text of [`delete_expired`].
+pub const DELETE_EXPIRED_SQL: &str = "DELETE FROM codes WHERE session_id IN (SELECT session_id FROM codes WHERE kept_until < $1 ORDER BY kept_until LIMIT $2)";
+
+/// Drops up to `limit` codes that ran out before a time, with everything they gave.
+pub async fn delete_expired(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    conn.execute(DELETE_EXPIRED_SQL, &[&before, &limit]).await
 }
 
 /// Counts a wrong verifier, up to `most`; false once they are used up.

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
+use tokio::sync::AcquireError;
 use tokio::time::timeout;
 
 use super::StoreError;
@@ -20,6 +21,15 @@ pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>
         Ok(Err(sqlx::Error::Database(refusal))) => Err(refused(refusal.as_ref())),
         Ok(Err(error)) => Err(StoreError::Unavailable(phrase(&error))),
         Err(_) => Err(StoreError::Unavailable("deadline passed".to_owned())),
+    }
+}
+
+/// A place in a queue, waited for at most the deadline.
+pub(super) async fn place_in_time<T>(place: impl Future<Output = Result<T, AcquireError>>) -> Result<T, StoreError> {
+    match timeout(DEADLINE, place).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_)) => Err(StoreError::Unavailable("the queue is closed".to_owned())),
+        Err(_) => Err(StoreError::Unavailable("deadline passed in the queue for a transaction".to_owned())),
     }
 }
 

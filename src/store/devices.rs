@@ -194,3 +194,36 @@ pub async fn touch(conn: &mut Conn, device_id: Uuid, at: Timestamp, address: Opt
                WHERE device_id = $1 AND last_seen_at < $2";
     conn.execute(sql, &[&device_id.to_string(), &at, &address]).await.map(|_| ())
 }
+
+/// The read in [`forget`]: the oldest few, and of them those that nothing rests on. However many devices are old, no more
+/// than `limit` are looked at.
+pub const LIST_FORGETTABLE_SQL: &str = "SELECT found.device_id FROM
+     (SELECT device_id FROM devices WHERE last_seen_at < $1 ORDER BY last_seen_at LIMIT $2) found
+     WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.device_id = found.device_id)
+       AND NOT EXISTS (SELECT 1 FROM browser_sessions b WHERE b.device_id = found.device_id)
+       AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.device_id = found.device_id)";
+
+/// Drops, of the `limit` devices unseen for longest before a time, those that nothing rests on. A device's epoch goes with it, unless it was
+/// ever raised: then it is the proof of an incident.
+pub async fn forget(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    struct Id(String);
+    impl FromRow for Id {
+        fn from_row(row: &Row) -> Result<Self, StoreError> {
+            row.get("device_id").map(Self)
+        }
+    }
+    let mut ids = conn.fetch_all::<Id>(LIST_FORGETTABLE_SQL, &[&before, &limit]).await?;
+    // Epochs before devices and in order of their ids, as everywhere.
+    ids.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    let mut forgotten = 0;
+    for Id(id) in ids {
+        epochs::hold(conn, EpochKind::Device, &id).await?;
+        // Seen again meanwhile: it stays.
+        let sql = "DELETE FROM devices WHERE device_id = $1 AND last_seen_at < $2";
+        if conn.execute(sql, &[&id, &before]).await? == 1 {
+            epochs::delete_unraised(conn, EpochKind::Device, &id).await?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten)
+}

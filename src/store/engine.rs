@@ -3,14 +3,16 @@
 //! deadline: what hangs is an error.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Transaction, Type};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::deadline::{commit_in_time, in_time};
+use super::deadline::{commit_in_time, in_time, place_in_time};
 use super::hints::Hint;
 pub use super::params::Param;
 use super::params::{lite_arguments, pg_arguments};
@@ -18,9 +20,16 @@ use super::{StoreError, feed, opening};
 use crate::model::feed::{Item, Mark};
 use crate::model::incident::Durability;
 
-/// The database: a pool per engine. SQLite has one writer, so that a transaction never meets another.
+/// The database, and the queue that ordinary transactions stand in, so that taking something back need not.
 #[derive(Clone, Debug)]
-pub enum Db {
+pub struct Db {
+    pub(super) pools: Pools,
+    ordinary: Arc<Semaphore>,
+}
+
+/// A pool per engine. SQLite has one writer, so that a transaction never meets another.
+#[derive(Clone, Debug)]
+pub(super) enum Pools {
     /// Several serving nodes on one primary.
     Postgres {
         /// For everything.
@@ -37,6 +46,10 @@ pub enum Db {
     },
 }
 
+/// Ordinary transactions at once. With PostgreSQL half of the connections are left to checks and to taking back. With
+/// SQLite they come to the one writer one by one: taking back waits for one of them at most, however many there are.
+const ORDINARY: (usize, usize) = (8, 1);
+
 /// A connection that reads, or a transaction that writes.
 #[derive(Debug)]
 pub struct Conn {
@@ -45,6 +58,8 @@ pub struct Conn {
     told: Vec<Item>,
     /// Where a commit that told something is hinted at.
     hint: Option<Hint>,
+    /// Its place among ordinary transactions.
+    _place: Option<OwnedSemaphorePermit>,
     /// A statement failed. PostgreSQL answers COMMIT of such a transaction with a rollback that looks like success.
     failed: bool,
 }
@@ -82,60 +97,74 @@ impl Db {
     /// Opens `postgres://...` or `sqlite:PATH` (made if missing, with its folder). Connects once, to fail early.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            opening::postgres(url).await.map(|(pool, lane)| Self::Postgres { pool, lane })
+            let (pool, lane) = opening::postgres(url).await?;
+            Ok(Self::new(Pools::Postgres { pool, lane }, ORDINARY.0))
         } else if url.starts_with("sqlite:") {
             let (writer, reader) = opening::sqlite(url).await?;
-            Ok(Self::Sqlite { writer, reader })
+            Ok(Self::new(Pools::Sqlite { writer, reader }, ORDINARY.1))
         } else {
             Err(StoreError::Refused("a database is `postgres://...` or `sqlite:PATH`".to_owned()))
         }
     }
 
+    fn new(pools: Pools, ordinary: usize) -> Self {
+        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)) }
+    }
+
     /// Whether this is the embedded engine.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
-        matches!(self, Self::Sqlite { .. })
+        matches!(self.pools, Pools::Sqlite { .. })
     }
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        let line = match self {
-            Self::Postgres { pool, .. } => in_time(pool.acquire()).await.map(Line::PgRead),
-            Self::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
+        let line = match &self.pools {
+            Pools::Postgres { pool, .. } => in_time(pool.acquire()).await.map(Line::PgRead),
+            Pools::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
         };
-        Ok(Conn::new(line?, None))
+        line.map(|line| Conn::new(line, None, None))
     }
 
     /// A connection for reading what a revocation or a lease waits for.
-    pub async fn read_urgently(&self) -> Result<Conn, StoreError> {
-        match self {
-            Self::Postgres { lane, .. } => Ok(Conn::new(Line::PgRead(in_time(lane.acquire()).await?), None)),
-            Self::Sqlite { .. } => self.read().await,
+    pub async fn read_first(&self) -> Result<Conn, StoreError> {
+        match &self.pools {
+            Pools::Postgres { lane, .. } => {
+                in_time(lane.acquire()).await.map(|c| Conn::new(Line::PgRead(c), None, None))
+            }
+            Pools::Sqlite { .. } => self.read().await,
         }
     }
 
     /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
     pub async fn begin(&self) -> Result<Conn, StoreError> {
-        match self {
-            Self::Postgres { pool, .. } => begin_pg(pool, pool).await,
-            Self::Sqlite { writer, .. } => {
-                let tx = in_time(writer.begin_with("BEGIN IMMEDIATE")).await?;
-                Ok(Conn::new(Line::LiteWrite(tx), None))
-            }
-        }
+        let place = place_in_time(Arc::clone(&self.ordinary).acquire_owned()).await?;
+        let line = match &self.pools {
+            Pools::Postgres { pool, .. } => in_time(pool.begin()).await.map(Line::PgWrite)?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
+        };
+        Ok(Conn::new(line, Some(place), self.hint()))
     }
 
-    /// The same for a revocation or a lease.
-    pub async fn begin_urgently(&self) -> Result<Conn, StoreError> {
-        match self {
-            Self::Postgres { pool, lane } => begin_pg(lane, pool).await,
-            Self::Sqlite { .. } => self.begin().await,
+    /// The same for taking something back and for leases: it stands in no queue behind sign-ins and tokens (RAT-03).
+    pub async fn begin_first(&self) -> Result<Conn, StoreError> {
+        let line = match &self.pools {
+            Pools::Postgres { lane, .. } => in_time(lane.begin()).await.map(Line::PgWrite)?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
+        };
+        Ok(Conn::new(line, None, self.hint()))
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match &self.pools {
+            Pools::Postgres { pool, .. } => Some(Hint::new(pool)),
+            Pools::Sqlite { .. } => None,
         }
     }
 
     /// Where an acknowledged commit is safe right now.
     pub async fn durability(&self) -> Result<Durability, StoreError> {
-        let Self::Postgres { .. } = self else { return Ok(Durability::Local) };
+        let Pools::Postgres { .. } = self.pools else { return Ok(Durability::Local) };
         let standbys: Option<String> =
             self.read().await?.value("SELECT current_setting('synchronous_standby_names')", &[]).await?;
         let named = standbys.is_some_and(|names| !names.trim().is_empty());
@@ -144,7 +173,7 @@ impl Db {
 
     /// Refuses a PostgreSQL server that could lose what it confirmed, or that is a replica. Says which setting.
     pub async fn check_settings(&self) -> Result<Result<(), String>, StoreError> {
-        let Self::Postgres { .. } = self else { return Ok(Ok(())) };
+        let Pools::Postgres { .. } = self.pools else { return Ok(Ok(())) };
         let mut conn = self.read().await?;
         for (name, wanted) in
             [("fsync", "on"), ("full_page_writes", "on"), ("data_sync_retry", "off"), ("transaction_read_only", "off")]
@@ -164,12 +193,12 @@ impl Db {
 
     /// Closes all connections after the statements under way.
     pub async fn close(&self) {
-        match self {
-            Self::Postgres { pool, lane } => {
+        match &self.pools {
+            Pools::Postgres { pool, lane } => {
                 lane.close().await;
                 pool.close().await;
             }
-            Self::Sqlite { writer, reader } => {
+            Pools::Sqlite { writer, reader } => {
                 reader.close().await;
                 writer.close().await;
             }
@@ -178,8 +207,8 @@ impl Db {
 }
 
 impl Conn {
-    fn new(line: Line, hint: Option<Hint>) -> Self {
-        Self { line, failed: false, told: Vec::new(), hint }
+    fn new(line: Line, place: Option<OwnedSemaphorePermit>, hint: Option<Hint>) -> Self {
+        Self { line, _place: place, failed: false, told: Vec::new(), hint }
     }
 
     /// Notes what this transaction takes back or narrows. It is written to the feed by the commit, and nowhere else.
@@ -323,9 +352,8 @@ impl Row {
     }
 }
 
-async fn begin_pg(from: &PgPool, hints: &PgPool) -> Result<Conn, StoreError> {
-    let tx = in_time(from.begin()).await?;
-    Ok(Conn::new(Line::PgWrite(tx), Some(Hint::new(hints))))
+async fn begin_lite(writer: &SqlitePool) -> Result<Line, StoreError> {
+    in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Line::LiteWrite)
 }
 
 async fn run_pg(conn: &mut sqlx::PgConnection, sql: &'static str, params: &[&dyn Param]) -> Result<u64, StoreError> {
@@ -363,7 +391,7 @@ async fn rows_lite(
 /// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.
 #[must_use]
 pub fn file_beside(db: &Db, ending: &str) -> Option<String> {
-    let Db::Sqlite { writer, .. } = db else { return None };
+    let Pools::Sqlite { writer, .. } = &db.pools else { return None };
     let options = writer.connect_options();
     Some(format!("{}.{ending}", options.get_filename().display()))
 }

@@ -1,4 +1,4 @@
-//! Epochs: raised, never lowered, never deleted. Lock order everywhere: epochs (by kind, id), then sessions.
+//! Epochs: raised, never lowered; deleted only with a device that nothing rests on and that was never revoked. Lock order everywhere: epochs (by kind, id), then sessions.
 
 use uuid::Uuid;
 
@@ -37,10 +37,27 @@ pub async fn raise(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<Option<
     Ok(raised)
 }
 
+/// Raises the global epoch to `floor`, or by one if it is there already: above any that a lost timeline of this database can
+/// have had. The new one, or `None` if the row is missing.
+pub async fn raise_everybody(conn: &mut Conn, floor: i64) -> Result<Option<i64>, StoreError> {
+    let sql = "UPDATE epochs SET epoch = CASE WHEN epoch < $1 THEN $1 ELSE epoch + 1 END
+               WHERE kind = 'global' AND id = '*' RETURNING epoch";
+    let raised = conn.value(sql, &[&floor]).await?;
+    let id = || EVERYBODY.to_owned();
+    conn.tell_all(raised.map(|epoch| Item::Raised { kind: EpochKind::Global, id: id(), epoch }));
+    Ok(raised)
+}
+
 /// Holds an epoch's row until the transaction ends, so that transactions that rest on it run one after the other.
 pub async fn hold(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<(), StoreError> {
     let sql = "UPDATE epochs SET epoch = epoch WHERE kind = $1 AND id = $2";
     conn.execute(sql, &[&kind.as_str(), &id]).await.map(|_| ())
+}
+
+/// Drops the row of something that is gone and never had anything taken back.
+pub async fn delete_unraised(conn: &mut Conn, kind: EpochKind, id: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM epochs WHERE kind = $1 AND id = $2 AND epoch = 1";
+    Ok(conn.execute(sql, &[&kind.as_str(), &id]).await? == 1)
 }
 
 /// Locks a subject: raises the epoch and sets the level, in one statement. `None`: no such subject, or locked already.

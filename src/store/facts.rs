@@ -5,6 +5,9 @@ use super::{Conn, StoreError};
 /// The fact that marks a demo database, which `serve` refuses.
 pub const DEMO: &str = "demo";
 
+/// The fact that tells this timeline of the database from those it had before a backup was restored: random.
+pub const INCARNATION: &str = "incarnation";
+
 /// Reads a fact.
 pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<String>, StoreError> {
     conn.value("SELECT value FROM facts WHERE name = $1", &[&name]).await

@@ -113,6 +113,14 @@ pub async fn latest(conn: &mut Conn) -> Result<Mark, StoreError> {
     conn.fetch_optional(sql, &[]).await?.ok_or(StoreError::Unreadable("counter"))
 }
 
+/// Forgets up to `most` numbers beyond the newest `keep`; how many entries there were.
+pub async fn forget(conn: &mut Conn, keep: i64, most: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT CASE WHEN trimmed + $2 < counter - $1 THEN trimmed + $2 ELSE counter - $1 END
+               FROM feed_state WHERE one = 1";
+    let until: Option<i64> = conn.value(sql, &[&keep, &most]).await?;
+    trim(conn, until.unwrap_or(0)).await
+}
+
 /// Forgets the entries up to a number that was taken already; how many there were. Whoever had not read them yet drops
 /// its older copies.
 pub async fn trim(conn: &mut Conn, until: i64) -> Result<u64, StoreError> {

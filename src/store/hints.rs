@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::time::{sleep, timeout};
 
 use super::deadline::in_time;
+use super::engine::Pools;
 use super::{Db, StoreError};
 
 /// How often an embedded database's version is looked at.
@@ -49,13 +50,13 @@ pub enum Listener {
 impl Listener {
     /// Begins to listen.
     pub async fn open(db: &Db) -> Result<Self, StoreError> {
-        match db {
-            Db::Postgres { lane, .. } => {
+        match &db.pools {
+            Pools::Postgres { lane, .. } => {
                 let mut listener = in_time(PgListener::connect_with(lane)).await?;
                 in_time(listener.listen("rescind_feed")).await?;
                 Ok(Self::Postgres(Box::new(listener)))
             }
-            Db::Sqlite { reader, .. } => {
+            Pools::Sqlite { reader, .. } => {
                 let options = reader.connect_options().as_ref().clone();
                 let conn = Box::new(in_time(options.connect()).await?);
                 let mut listener = Self::Sqlite { conn, version: 0 };

@@ -37,3 +37,12 @@ pub async fn insert(
                ON CONFLICT DO NOTHING";
     conn.execute(sql, &[&caller, &key, &used.digest, &used.incident_id.as_str(), &now]).await.map(|n| n == 1)
 }
+
+/// The text of [`delete_old`].
+pub const DELETE_OLD_SQL: &str = "DELETE FROM idempotency_keys WHERE (caller, key) IN
+     (SELECT caller, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+
+/// Drops up to `limit` keys that were used before a time.
+pub async fn delete_old(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    conn.execute(DELETE_OLD_SQL, &[&before, &limit]).await
+}

@@ -66,8 +66,10 @@ pub async fn finish(conn: &mut Conn, id: Uuid) -> Result<bool, StoreError> {
     Ok(conn.execute("DELETE FROM logins WHERE login_id = $1", &[&id]).await? == 1)
 }
 
+/// The text of [`delete_expired`].
+pub const DELETE_EXPIRED_SQL: &str = "DELETE FROM logins WHERE login_id IN (SELECT login_id FROM logins WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+
 /// Drops up to `limit` sign-ins that were given up.
 pub async fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM logins WHERE login_id IN (SELECT login_id FROM logins WHERE expires_at <= $1 LIMIT $2)";
-    conn.execute(sql, &[&now, &limit]).await
+    conn.execute(DELETE_EXPIRED_SQL, &[&now, &limit]).await
 }

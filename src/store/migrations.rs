@@ -7,7 +7,7 @@ use std::fs::File;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 
-use super::engine::Db;
+use super::engine::{Db, Pools};
 use super::{StoreError, engine};
 
 /// The schema release this program was written for.
@@ -46,8 +46,8 @@ pub enum MigrationError {
 pub async fn run(db: &Db) -> Result<usize, MigrationError> {
     refuse_newer(db).await?;
     let _one_at_a_time = lock_file(db).await?;
-    match db {
-        Db::Postgres { pool, .. } => {
+    match &db.pools {
+        Pools::Postgres { pool, .. } => {
             // Not back into the pool: a migration may take longer than a statement, and closing ends the lock.
             let mut conn = pool.acquire().await.map_err(|e| failed(&e))?.detach();
             let unhurried = "SET statement_timeout = 0; SET lock_timeout = 0";
@@ -57,7 +57,7 @@ pub async fn run(db: &Db) -> Result<usize, MigrationError> {
             conn.close().await.map_err(|e| failed(&e))?;
             applied
         }
-        Db::Sqlite { writer, .. } => {
+        Pools::Sqlite { writer, .. } => {
             let mut conn = writer.acquire().await.map_err(|e| failed(&e))?;
             let conn: &mut SqliteConnection = &mut conn;
             apply(db, conn).await
@@ -92,8 +92,8 @@ async fn refuse_newer(db: &Db) -> Result<(), MigrationError> {
 
 /// Versions applied so far; none if nothing was ever applied.
 async fn applied(db: &Db) -> Result<Vec<i64>, MigrationError> {
-    let listed = match db {
-        Db::Postgres { pool, .. } => {
+    let listed = match &db.pools {
+        Pools::Postgres { pool, .. } => {
             let mut conn = pool.acquire().await.map_err(|e| failed(&e))?;
             let there: Option<String> = sqlx::query_scalar("SELECT CAST(to_regclass('_sqlx_migrations') AS TEXT)")
                 .fetch_one(&mut *conn)
@@ -104,7 +104,7 @@ async fn applied(db: &Db) -> Result<Vec<i64>, MigrationError> {
             }
             conn.list_applied_migrations(TABLE).await
         }
-        Db::Sqlite { writer, .. } => {
+        Pools::Sqlite { writer, .. } => {
             let mut conn = writer.acquire().await.map_err(|e| failed(&e))?;
             let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
                 .fetch_one(&mut *conn)

@@ -2,6 +2,7 @@
 //! others are plain functions over a connection, each query written once. Nothing here decides: policy does.
 
 pub mod audit;
+pub mod backup;
 pub mod browser_sessions;
 pub mod clients;
 pub mod codes;
@@ -28,6 +29,7 @@ pub mod staff_sessions;
 pub mod subjects;
 pub mod tallies;
 pub mod throttles;
+pub mod turns;
 
 pub use engine::{Conn, Db};
 

@@ -11,6 +11,9 @@ use sqlx::{ConnectOptions, Sqlite};
 use super::StoreError;
 use super::deadline::{DEADLINE, in_time, phrase, when_free};
 
+/// Connections of a node to PostgreSQL for everything.
+pub(super) const POSTGRES_CONNECTIONS: u32 = 16;
+
 /// Connections of the lane for revocations and leases.
 const LANE: u32 = 6;
 
@@ -37,7 +40,7 @@ pub(super) async fn postgres(url: &str) -> Result<(PgPool, PgPool), StoreError> 
         })
     };
     let lane = pool(LANE).connect_lazy_with(options.clone());
-    Ok((in_time(pool(16).connect_with(options)).await?, lane))
+    Ok((in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane))
 }
 
 /// How a connection is proven: over a network by the server's certificate and name, unless the URL says otherwise.

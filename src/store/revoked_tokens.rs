@@ -14,9 +14,11 @@ pub async fn insert(conn: &mut Conn, session: Uuid, serial: i64, expires_at: Tim
     Ok(done)
 }
 
+/// The text of [`delete_expired`].
+pub const DELETE_EXPIRED_SQL: &str = "DELETE FROM revoked_tokens WHERE (session_id, serial) IN
+     (SELECT session_id, serial FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+
 /// Drops up to `limit` rows whose tokens have expired anyway.
 pub async fn delete_expired(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM revoked_tokens WHERE expires_at <= $1 AND (session_id, serial) IN
-               (SELECT session_id, serial FROM revoked_tokens WHERE expires_at <= $1 LIMIT $2)";
-    conn.execute(sql, &[&now, &limit]).await
+    conn.execute(DELETE_EXPIRED_SQL, &[&now, &limit]).await
 }

@@ -130,7 +130,9 @@ pub async fn find_record(conn: &mut Conn, session_id: Uuid, serial: i64) -> Resu
     conn.fetch_optional(FIND_RECORD_SQL, &[&session_id, &serial]).await
 }
 
+mod expired;
 mod whole;
+pub use expired::{DELETE_EXPIRED_SQL, delete_expired};
 pub use whole::{FIND_WHOLE_SQL, MOST_REVOKED, Whole, find_whole};
 
 /// The read in [`find_standing`].

@@ -160,15 +160,23 @@ pub async fn end_all(conn: &mut Conn, username: &StaffId, now: Timestamp) -> Res
     conn.execute(sql, &[&username.as_str(), &now]).await
 }
 
+/// Ends the living sessions of all staff; how many.
+pub async fn end_of_all_staff(conn: &mut Conn, reason: &str, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "UPDATE staff_sessions SET ended_at = $1, end_reason = $2 WHERE expires_at > $1 AND ended_at IS NULL";
+    conn.execute(sql, &[&now, &reason]).await
+}
+
 /// Moves the time of the last page forward, never back.
 pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE staff_sessions SET last_seen_at = $2 WHERE staff_session_id = $1 AND last_seen_at < $2";
     conn.execute(sql, &[&id, &at]).await.map(|_| ())
 }
 
+/// The text of [`delete_expired`].
+pub const DELETE_EXPIRED_SQL: &str = "DELETE FROM staff_sessions WHERE staff_session_id IN
+     (SELECT staff_session_id FROM staff_sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
 /// Drops up to `limit` sessions that ran out before a time.
 pub async fn delete_expired(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM staff_sessions WHERE staff_session_id IN
-               (SELECT staff_session_id FROM staff_sessions WHERE expires_at < $1 LIMIT $2)";
-    conn.execute(sql, &[&before, &limit]).await
+    conn.execute(DELETE_EXPIRED_SQL, &[&before, &limit]).await
 }

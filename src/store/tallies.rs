@@ -43,9 +43,11 @@ pub async fn list(conn: &mut Conn, tally: Tally, since: Timestamp) -> Result<Vec
     conn.fetch_all(LIST_SQL, &[&tally.as_str(), &since]).await
 }
 
+/// The text of [`delete_old`].
+pub const DELETE_OLD_SQL: &str = "DELETE FROM tallies WHERE (name, at_minute) IN
+     (SELECT name, at_minute FROM tallies WHERE at_minute < $1 ORDER BY at_minute LIMIT $2)";
+
 /// Drops up to `limit` minutes before a time.
 pub async fn delete_old(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM tallies WHERE (name, at_minute) IN
-               (SELECT name, at_minute FROM tallies WHERE at_minute < $1 LIMIT $2)";
-    conn.execute(sql, &[&before, &limit]).await
+    conn.execute(DELETE_OLD_SQL, &[&before, &limit]).await
 }

@@ -48,9 +48,20 @@ pub async fn reset_subject(conn: &mut Conn, subject: &str) -> Result<u64, StoreE
     conn.execute("DELETE FROM throttles WHERE subject_id = $1", &[&subject]).await
 }
 
+/// The text of [`delete_unknown`].
+pub const DELETE_UNKNOWN_SQL: &str = "DELETE FROM throttles WHERE key IN
+     (SELECT key FROM throttles WHERE subject_id IS NULL AND last_tried_at < $1 ORDER BY last_tried_at LIMIT $2)";
+
 /// Drops up to `limit` counters of names nobody has, last tried before a time: strangers' guesses don't pile up.
 pub async fn delete_unknown(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM throttles WHERE key IN
-               (SELECT key FROM throttles WHERE subject_id IS NULL AND last_tried_at < $1 LIMIT $2)";
-    conn.execute(sql, &[&before, &limit]).await
+    conn.execute(DELETE_UNKNOWN_SQL, &[&before, &limit]).await
+}
+
+/// The text of [`delete_idle`]. The bound is that of `policy::throttle`, spelled out as the index has it.
+pub const DELETE_IDLE_SQL: &str = "DELETE FROM throttles WHERE key IN
+     (SELECT key FROM throttles WHERE subject_id IS NOT NULL AND failures < 100 AND last_tried_at < $1 ORDER BY last_tried_at LIMIT $2)";
+
+/// Drops up to `limit` counters of customers and staff, last tried before a time; none that switched a password off.
+pub async fn delete_idle(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    conn.execute(DELETE_IDLE_SQL, &[&before, &limit]).await
 }

@@ -83,7 +83,7 @@ impl Node {
         }
         let mark = match told {
             Some(mark) => mark,
-            None => feed::latest(&mut self.db.read_urgently().await?).await?,
+            None => feed::latest(&mut self.db.read_first().await?).await?,
         };
         self.poke.notify_one();
         self.wait_for_rows(&mark, from).await
@@ -106,7 +106,7 @@ impl Node {
         loop {
             // Before the look: what is seen is at least so old.
             waiting.waited = self.clock.since_boot().since(from);
-            let seen = match self.db.read_urgently().await {
+            let seen = match self.db.read_first().await {
                 Ok(mut conn) => nodes::list(&mut conn).await,
                 Err(error) => Err(error),
             };

@@ -132,12 +132,13 @@ impl Node {
     /// everything was dropped meanwhile.
     pub async fn catch_up(&self) -> Result<Option<i64>, StoreError> {
         let before = self.view().standing();
-        let tail = feed::tail(&mut self.db.read_urgently().await?, before.number).await?;
+        let tail = feed::tail(&mut self.db.read_first().await?, before.number).await?;
         let mut view = self.change();
         if view.standing().life != before.life {
             return Ok(None);
         }
-        let is_ours = view.apply(&tail);
+        // A counter below what was applied before the read was sent: an older state of the data, restored underneath us.
+        let is_ours = tail.mark.number >= before.number && view.apply(&tail);
         let applied = view.standing().number;
         drop(view);
         if !is_ours {

@@ -117,7 +117,7 @@ impl Between {
 
 async fn register(node: &Node) -> Result<NodeRow, StoreError> {
     let now = node.clock.now();
-    let mut tx = node.db.begin_urgently().await?;
+    let mut tx = node.db.begin_first().await?;
     let timeline = feed::latest(&mut tx).await?.timeline;
     let row = NodeRow {
         node_id: (node.draw)(now),
@@ -138,7 +138,7 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     let now = node.clock.now();
     let next = NodeRow { applied, value: (node.draw)(now), ..row.clone() };
-    let mut tx = node.db.begin_urgently().await?;
+    let mut tx = node.db.begin_first().await?;
     let is_known = nodes::renew(&mut tx, &next, now).await?;
     tx.commit().await?;
     if !is_known {
@@ -153,7 +153,7 @@ async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     if applied > row.applied {
         row.applied = applied;
-        let mut tx = node.db.begin_urgently().await?;
+        let mut tx = node.db.begin_first().await?;
         tx.lightly().await?;
         nodes::acknowledge(&mut tx, row).await?;
         tx.commit().await?;
@@ -163,7 +163,7 @@ async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError
 
 /// A clean stop: the row goes, so that nobody waits for it.
 async fn leave(node: &Node, row: &NodeRow) -> Result<(), StoreError> {
-    let mut tx = node.db.begin_urgently().await?;
+    let mut tx = node.db.begin_first().await?;
     nodes::delete(&mut tx, row.node_id, row.value).await?;
     tx.commit().await
 }
@@ -178,14 +178,14 @@ struct Others {
 impl Others {
     /// Takes away rows that were not renewed for their own lease, and notes when a change of history is over.
     async fn look(&mut self, node: &Node) -> Result<(), StoreError> {
-        let found = nodes::list(&mut node.db.read_urgently().await?).await?;
+        let found = nodes::list(&mut node.db.read_first().await?).await?;
         let now = node.clock.since_boot();
         let before = std::mem::take(&mut self.seen);
         for row in &found.nodes {
             let first = before.get(&row.node_id).filter(|(value, _)| *value == row.value).map_or(now, |seen| seen.1);
             self.seen.insert(row.node_id, (row.value, first));
             if now.since(first) > millis(row.lease_ms) {
-                let mut tx = node.db.begin_urgently().await?;
+                let mut tx = node.db.begin_first().await?;
                 if nodes::delete(&mut tx, row.node_id, row.value).await? {
                     tracing::warn!(node_id = %row.node_id, "a node has not renewed for its whole lease: its row is gone");
                 }
@@ -202,7 +202,7 @@ impl Others {
         };
         self.settling = Some((found.timeline.clone(), since));
         if now.since(since) > millis(found.longest_ms) {
-            let mut tx = node.db.begin_urgently().await?;
+            let mut tx = node.db.begin_first().await?;
             nodes::settle(&mut tx, &found.timeline).await?;
             tx.commit().await?;
         }

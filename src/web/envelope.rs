@@ -119,11 +119,11 @@ fn shown_at(at_console: bool, first: Option<&str>) -> bool {
     }
 }
 
-/// Staff prove themselves with a password alone, so the console is shown only on a private bind, to private addresses: also
-/// when a proxy on this machine forwards strangers.
+/// Staff prove themselves with a password alone, so the console is shown only on a private bind, to private addresses. A
+/// proxy has one too: where it does not say for whom it forwards, that may be anybody.
 fn console_answers(request: &Request<'_>, app: &App) -> bool {
-    let from = RequestInfo::address(request, app);
-    is_private(request.rocket().config().address) && from.is_none_or(is_private)
+    let from = RequestInfo::certain_address(request, app);
+    is_private(request.rocket().config().address) && from.is_some_and(is_private)
 }
 
 #[rocket::get("/_turned_away/plain")]

@@ -7,6 +7,8 @@ use chrono_tz::Tz;
 use crate::app::App;
 use crate::clock::Timestamp;
 
+/// A date with its year, and the time of day.
+const WHOLE: &str = "%-d %b %Y, %-I:%M %p";
 /// Clocks of two machines differ a little: so far ahead is still now.
 const SKEW: TimeDelta = TimeDelta::seconds(5);
 
@@ -44,6 +46,13 @@ impl Moments {
             relative: relative(self.now - at),
         }
     }
+
+    /// One time with its whole date, for what is printed and kept.
+    #[must_use]
+    pub fn dated(&self, at: Timestamp) -> Moment {
+        let exact = at.with_timezone(&self.zone).format(WHOLE).to_string();
+        Moment { exact, ..self.show(at) }
+    }
 }
 
 fn exact(at: DateTime<Tz>, now: DateTime<Tz>) -> String {
@@ -52,7 +61,7 @@ fn exact(at: DateTime<Tz>, now: DateTime<Tz>) -> String {
     } else if at.year() == now.year() {
         "%-d %b, %-I:%M %p"
     } else {
-        "%-d %b %Y, %-I:%M %p"
+        WHOLE
     };
     at.format(format).to_string()
 }
@@ -110,6 +119,13 @@ mod tests {
         ] {
             assert_eq!(shown(nairobi, now, then), (exact.to_owned(), relative.to_owned()), "{then}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_names_its_date_even_today() {
+        let moments = Moments { zone: Tz::Africa__Nairobi, now: at("2026-11-20T12:22:00Z") };
+        let moment = moments.dated(at("2026-11-20T12:20:00Z"));
+        assert_eq!((moment.exact.as_str(), moment.relative.as_str()), ("20 Nov 2026, 3:20 PM", "2 min ago"));
     }
 
     #[test]

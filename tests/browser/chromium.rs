@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
+use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::driver::Driver;
 use super::sink::Sink;
 
 /// Browsers that may run at once: the machine that runs all tests has two cores.
@@ -40,7 +40,7 @@ const FLAGS: [&str; 17] = [
 /// A running Chromium.
 pub struct Chromium {
     /// What drives it.
-    pub driver: WebDriver,
+    pub driver: Driver,
     /// What it would have sent elsewhere.
     pub sink: Sink,
     program: Child,
@@ -67,8 +67,7 @@ impl Chromium {
         let folder = tempfile::Builder::new().prefix("cr-").tempdir().expect("a folder");
         let sink = Sink::open();
         let (mut program, port) = start_driver(folder.path());
-        let connected = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities(script, &sink)).await;
-        let driver = match connected {
+        let driver = match Driver::open(port, capabilities(script, &sink)).await {
             Ok(driver) => driver,
             Err(error) => {
                 end(&mut program, folder.path());
@@ -84,20 +83,16 @@ impl Chromium {
     }
 }
 
-fn capabilities(script: bool, sink: &Sink) -> ChromeCapabilities {
-    let mut wanted = DesiredCapabilities::chrome();
-    for flag in FLAGS {
-        wanted.add_arg(flag).expect("a flag");
-    }
-    wanted.add_arg(&format!("--proxy-server=http://127.0.0.1:{}", sink.port)).expect("a flag");
-    for log in ["browser", "performance"] {
-        wanted.set_logging_prefs(log, LoggingPrefsLogLevel::All).expect("a log");
-    }
-    if !script {
-        let off = json!({ "profile.managed_default_content_settings.javascript": 2 });
-        wanted.add_experimental_option("prefs", off).expect("a preference");
-    }
-    wanted
+fn capabilities(script: bool, sink: &Sink) -> Value {
+    let mut flags = FLAGS.map(str::to_owned).to_vec();
+    flags.push(format!("--proxy-server=http://127.0.0.1:{}", sink.port));
+    let block = "profile.managed_default_content_settings.javascript";
+    let prefs = if script { json!({}) } else { json!({ block: 2 }) };
+    json!({
+        "browserName": "chrome",
+        "goog:chromeOptions": { "args": flags, "prefs": prefs },
+        "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+    })
 }
 
 /// Starts chromedriver on a free port, and says which. All it and Chromium keep is kept in the folder.
@@ -117,9 +112,13 @@ fn start_driver(folder: &Path) -> (Child, u16) {
         let (_, rest) = line.split_once("started successfully on port ")?;
         rest.trim_end_matches('.').parse().ok()
     });
+    let Some(port) = port else {
+        end(&mut program, folder);
+        panic!("chromedriver never said its port");
+    };
     // Whoever stops reading may block whoever writes.
     std::thread::spawn(move || lines.for_each(drop));
-    (program, port.expect("chromedriver says its port"))
+    (program, port)
 }
 
 /// Ends chromedriver, and with it, through the pipe, Chromium; waits until nobody uses the folder.
@@ -147,8 +146,6 @@ pub fn processes_of(folder: &Path) -> Vec<String> {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // The session is not asked to end: that would need the runtime, which a failing test may not have any more.
-        let _ = self.driver.clone().leak();
         end(&mut self.program, self.folder.path());
     }
 }

@@ -1,10 +1,10 @@
 //! The walk that counts: from the search box to the confirmed receipt in at most four interactions, by mouse and by
 //! keyboard, on a phone and on a desk, with and without script. And two agents at once.
 
-use thirtyfour::{By, Key};
-
+use super::driver::ESCAPE;
 use super::look::{DESK, PHONE};
 use super::person::Person;
+use super::promises::hold;
 use super::support::flow::Pair;
 use super::support::{JOHN, TestServer, db_customer};
 
@@ -36,7 +36,7 @@ impl Person {
         match deed {
             Deed::Find(words) => {
                 let field = self.field("Find a customer").await;
-                field.click().await.expect("a click");
+                field.click().await;
                 self.keys(words).await;
                 self.enter().await;
             }
@@ -58,7 +58,7 @@ impl Person {
             }
             Deed::Choose(label) => {
                 self.tab_to(label).await;
-                self.keys(Key::Space).await;
+                self.keys(" ").await;
             }
         }
     }
@@ -66,7 +66,7 @@ impl Person {
     /// The incident number on the receipt that is open.
     async fn incident(&self) -> String {
         let number = self.find("//*[starts-with(normalize-space(text()), 'INC_')]").await;
-        number.text().await.expect("a number")
+        number.words().await
     }
 }
 
@@ -92,7 +92,7 @@ async fn walks(server: &TestServer, person: &Person) {
         assert!(words.contains(&customer) && words.contains("Phone stolen"), "{words}");
         assert!(person.incident().await.len() > 8, "{words}");
         assert!(!server.is_active(&token).await, "{look}: the receipt says confirmed, and the token lives");
-        assert!(!person.driver().find_all(By::Css(".say")).await.expect("a search").is_empty(), "words to read out");
+        assert!(!person.driver().find_all("//*[@class = 'say']").await.is_empty(), "words to read out");
     }
 }
 
@@ -141,7 +141,7 @@ async fn a_second_press_and_a_reload_stay_one_incident() {
     }
     person.arrives_at("Confirmed").await;
     let first = person.incident().await;
-    person.driver().refresh().await.expect("a reload");
+    person.driver().reload().await;
     person.arrives_at("Confirmed").await;
     assert_eq!(person.incident().await, first);
     person.open(&format!("/console/customers/{JOHN}/lockdown")).await;
@@ -161,7 +161,7 @@ async fn with_script_the_dialog_asks_in_place_and_escape_closes_it() {
         person.press(LOCKDOWN).await;
         assert_eq!(person.run(is_open, vec![]).await, true);
         if closing == "Escape" {
-            person.keys(Key::Escape).await;
+            person.keys(ESCAPE).await;
         } else {
             person.press("Cancel").await;
         }
@@ -173,4 +173,27 @@ async fn with_script_the_dialog_asks_in_place_and_escape_closes_it() {
         assert_eq!(person.focused().await["words"], LOCKDOWN, "the focus goes back to where it was");
     }
     assert_eq!(server.db_count("SELECT COUNT(*) FROM incidents").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lck_02_what_is_not_confirmed_is_said_and_pressing_again_confirms_it() {
+    let server = TestServer::start().await;
+    let token = token_of(&server, JOHN).await;
+    let person = Person::new(&server).await;
+    person.starts_work("the-agent").await;
+    person.open(&format!("/console/customers/{JOHN}/lockdown")).await;
+    person.choose("Phone lost").await;
+    server.db_refuse_audit().await;
+    person.wire().await;
+    person.press(CONFIRM).await;
+    person.arrives_at("NOT confirmed").await;
+    assert_eq!(hold(&person, "not confirmed").await.status, 503);
+    let first = person.incident().await;
+    assert!(server.is_active(&token).await, "nothing was locked, and the page did not say so");
+
+    server.db_accept_audit().await;
+    person.press("Press again").await;
+    person.arrives_at("Confirmed").await;
+    assert_eq!(person.incident().await, first, "one incident, however often somebody presses");
+    assert!(!server.is_active(&token).await);
 }

@@ -93,6 +93,7 @@ async fn pages_for_trouble_keep_every_promise() {
     for _ in 0..8 {
         person.open("/login").await;
         person.signs_in("CUST_2", "wrong").await;
+        person.find("//*[@role='alert']").await;
     }
     person.find("//*[contains(., 'too many tries')]").await;
     hold(&person, "too many tries").await;
@@ -109,11 +110,12 @@ async fn without_script_a_customer_signs_in_allows_and_signs_out_on_a_phone() {
     person.look(PHONE).await;
     person.open(&asks(&server)).await;
     person.signs_in(JOHN, "wrong").await;
-    assert!(person.find("//*[@role='alert']").await.text().await.unwrap().starts_with("That did not match"));
+    assert!(person.find("//*[@role='alert']").await.words().await.starts_with("That did not match"));
     person.signs_in(JOHN, PASSWORD).await;
     person.arrives_at("Allow").await;
     hold(&person, "consent without script").await;
     person.press("Allow").await;
+    person.arrives_at("There is nothing here").await;
     let place = person.place().await;
     assert!(place.starts_with(&format!("http://127.0.0.1:{}/callback?code=", server.port)), "{place}");
     person.wire().await; // that was the client's place
@@ -141,7 +143,7 @@ async fn lgo_04_after_sign_out_the_back_button_shows_nothing() {
 /// Goes back, page by page, and reads nothing about John.
 async fn nothing_is_behind(person: &Person) {
     for _ in 0..3 {
-        person.driver().back().await.expect("back");
+        person.driver().back().await;
         let words = person.words().await;
         assert!(!words.contains("John Doe") && !words.contains(JOHN), "{words}");
     }

@@ -1,7 +1,6 @@
 //! By keyboard alone: every stop can be seen, and everything can be reached.
 
-use thirtyfour::Key;
-
+use super::driver::TAB;
 use super::hosted::{asks, with_stranger};
 use super::look::{DESK, PHONE};
 use super::person::Person;
@@ -24,6 +23,7 @@ async fn a_customer_signs_in_allows_and_signs_out_by_keyboard() {
         person.arrives_at("Allow").await;
         person.tab_to("Allow").await;
         person.enter().await;
+        person.arrives_at("There is nothing here").await;
         let callback = format!("http://127.0.0.1:{}/callback?code=", server.port);
         assert!(person.place().await.starts_with(&callback), "{}", person.place().await);
 
@@ -39,7 +39,7 @@ async fn the_first_stop_skips_to_the_main_part() {
     let server = TestServer::start().await;
     let person = Person::new(&server).await;
     person.open("/nothing/here").await;
-    person.keys(Key::Tab).await;
+    person.keys(TAB).await;
     person.sees_focus().await;
     assert_eq!(person.focused().await["words"], "Skip to the main part");
     person.enter().await;

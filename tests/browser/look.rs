@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::driver::Driver;
 use serde_json::json;
-use thirtyfour::WebDriver;
 
 /// Width and scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +25,18 @@ pub const LOOKS: [Look; 4] = [Look { is_dark: true, ..PHONE }, PHONE, Look { is_
 
 impl Look {
     /// Makes the browser look this way from now on.
-    pub async fn put_on(self, driver: &WebDriver) {
+    pub async fn put_on(self, driver: &Driver) {
         let size = json!({
             "width": self.width, "height": self.height, "deviceScaleFactor": 1, "mobile": self.width < 600,
         });
-        let cdp = driver.cdp();
-        cdp.send_raw("Emulation.setDeviceMetricsOverride", size).await.expect("a size");
+        driver.chromium("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = if self.is_dark { "dark" } else { "light" };
         let media = json!({ "features": [
             { "name": "prefers-color-scheme", "value": scheme },
             // Nothing is measured, or pictured, halfway.
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ] });
-        cdp.send_raw("Emulation.setEmulatedMedia", media).await.expect("a scheme");
+        driver.chromium("Emulation.setEmulatedMedia", media).await;
     }
 }
 

@@ -11,6 +11,7 @@ mod console;
 mod console_customer;
 mod console_hostile;
 mod console_lockdown;
+mod driver;
 mod hosted;
 mod keyboard;
 mod look;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
-use thirtyfour::{By, Key, TypingData, WebDriver, WebElement};
 use tokio::sync::SemaphorePermit;
 
 use super::chromium::Chromium;
+use super::driver::{Driver, ENTER, Element, TAB};
 use super::look::{DESK, Look};
 use super::support::TestServer;
 use super::wire::Wire;
@@ -63,17 +63,12 @@ impl Person {
     async fn seated(seat: SemaphorePermit<'static>, base: &str, has_script: bool) -> Self {
         let person = Self { chromium: Chromium::start(seat, has_script).await, base: base.to_owned(), has_script };
         person.look(DESK).await;
-        person
-            .driver()
-            .cdp()
-            .send_raw("Network.setCacheDisabled", json!({ "cacheDisabled": true }))
-            .await
-            .expect("set");
+        person.driver().chromium("Network.setCacheDisabled", json!({ "cacheDisabled": true })).await;
         person
     }
 
     /// What drives the browser.
-    pub fn driver(&self) -> &WebDriver {
+    pub fn driver(&self) -> &Driver {
         &self.chromium.driver
     }
 
@@ -89,19 +84,19 @@ impl Person {
 
     /// Types an address of ours.
     pub async fn open(&self, path: &str) {
-        self.driver().goto(format!("{}{path}", self.base)).await.expect("a page");
+        self.driver().goto(&format!("{}{path}", self.base)).await.expect("a page");
     }
 
     /// The path and query of the page.
     pub async fn place(&self) -> String {
-        let url = self.driver().current_url().await.expect("an address").to_string();
+        let url = self.driver().address().await;
         url.strip_prefix(&self.base).unwrap_or(&url).to_owned()
     }
 
     /// All words on the page.
     pub async fn words(&self) -> String {
-        let body = self.driver().find(By::Css("body")).await.expect("a body");
-        body.text().await.expect("words")
+        let words = self.run("return document.body ? document.body.innerText : ''", vec![]).await;
+        words.as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until a heading begins with these words.
@@ -110,11 +105,11 @@ impl Person {
     }
 
     /// What an `XPath` finds, as soon as it is there and shown.
-    pub async fn find(&self, path: &str) -> WebElement {
+    pub async fn find(&self, path: &str) -> Element<'_> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            for found in self.driver().find_all(By::XPath(path)).await.expect("a search") {
-                if found.is_displayed().await.unwrap_or(false) {
+            for found in self.driver().find_all(path).await {
+                if found.is_shown().await {
                     return found;
                 }
             }
@@ -125,34 +120,32 @@ impl Person {
 
     /// Presses the button or link with these words.
     pub async fn press(&self, words: &str) {
-        self.find(&pressable(words)).await.click().await.expect("a click");
+        self.find(&pressable(words)).await.click().await;
     }
 
     /// Whether there is a button or link with these words.
     pub async fn could_press(&self, words: &str) -> bool {
-        !self.driver().find_all(By::XPath(pressable(words))).await.expect("a search").is_empty()
+        !self.driver().find_all(&pressable(words)).await.is_empty()
     }
 
     /// The field with this label.
-    pub async fn field(&self, label: &str) -> WebElement {
+    pub async fn field(&self, label: &str) -> Element<'_> {
         self.find(&format!("//*[@id = //label[starts-with(normalize-space(), {})]/@for]", quoted(label))).await
     }
 
     /// Types into the field with this label, instead of what is in it.
     pub async fn fill(&self, label: &str, text: &str) {
-        let field = self.field(label).await;
-        field.clear().await.expect("an empty field");
-        field.send_keys(text).await.expect("typing");
+        self.field(label).await.fill(text).await;
     }
 
     /// Chooses the one of several that has this label.
     pub async fn choose(&self, label: &str) {
-        self.find(&format!("//label[normalize-space() = {}]", quoted(label))).await.click().await.expect("a click");
+        self.find(&format!("//label[normalize-space() = {}]", quoted(label))).await.click().await;
     }
 
     /// Presses keys where the focus is.
-    pub async fn keys(&self, keys: impl Into<TypingData>) {
-        self.driver().action_chain().send_keys(keys).perform().await.expect("typing");
+    pub async fn keys(&self, keys: &str) {
+        self.driver().keys(keys).await;
     }
 
     /// Goes on with Tab until the thing with these words has the focus; every stop on the way can be seen.
@@ -164,7 +157,7 @@ impl Person {
                 return;
             }
             stops.push(focused["words"].clone());
-            self.keys(Key::Tab).await;
+            self.keys(TAB).await;
             self.sees_focus().await;
         }
         panic!("Tab never came to {words} at {}, only to {stops:?}", self.place().await);
@@ -172,7 +165,7 @@ impl Person {
 
     /// Presses Enter where the focus is.
     pub async fn enter(&self) {
-        self.keys(Key::Enter).await;
+        self.keys(ENTER).await;
     }
 
     /// What has the focus; null if nothing has.
@@ -192,19 +185,19 @@ impl Person {
 
     /// Runs a script of ours in the page. The page's policy does not hold it up, and a page without script has it, too.
     pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
-        self.driver().execute(script, arguments).await.expect("a script").json().clone()
+        self.driver().run("sync", script, arguments).await
     }
 
     /// The same for a script that calls back.
     pub async fn run_async(&self, script: &str, arguments: Vec<Value>) -> Value {
-        self.driver().execute_async(script, arguments).await.expect("a script").json().clone()
+        self.driver().run("async", script, arguments).await
     }
 
     /// What went over the wire since this was last asked.
     pub async fn wire(&self) -> Wire {
         let mut wire = Wire::default();
-        for line in self.driver().get_log("performance").await.expect("a log") {
-            wire.take(&line.message);
+        for line in self.driver().log("performance").await {
+            wire.take(&line);
         }
         wire
     }
@@ -212,10 +205,9 @@ impl Person {
     /// What the browser complains about since this was last asked: not refusals with a page of their own, nor that it did
     /// forget when it was told to.
     pub async fn complaints(&self) -> Vec<String> {
-        let lines = self.driver().browser_log().await.expect("a log");
         let fine = ["Failed to load resource: the server responded with a status of", "Cleared data types: \"cache\""];
         let told = |line: &str| fine.iter().any(|known| line.contains(known));
-        lines.into_iter().map(|line| line.message).filter(|line| !told(line)).collect()
+        self.driver().log("browser").await.into_iter().filter(|line| !told(line)).collect()
     }
 
     /// A picture of the page: from the top, as wide as it is looked at and at most `height` high.
@@ -224,7 +216,7 @@ impl Person {
         let whole = size[1].as_u64().expect("a height").min(u64::from(height));
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": whole, "scale": 1 });
         let wanted = json!({ "format": "png", "clip": clip, "captureBeyondViewport": true });
-        let taken = self.driver().cdp().send_raw("Page.captureScreenshot", wanted).await.expect("a picture");
+        let taken = self.driver().chromium("Page.captureScreenshot", wanted).await;
         base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("bytes")
     }
 }

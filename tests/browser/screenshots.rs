@@ -118,7 +118,7 @@ async fn pictures_of_what_agents_see() {
             "the demo's phones get tokens, and the overview never says so"
         );
         tokio::time::sleep(Duration::from_millis(500)).await;
-        person.driver().refresh().await.expect("a reload");
+        person.driver().reload().await;
     }
     take(&person, "overview", cut(DESK, 700)).await;
 }

@@ -6,7 +6,7 @@ use crate::support::PASSWORD;
 use crate::support::program::Folder;
 
 /// The commands of this release, as the docs name them.
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 35] = [
     "serve",
     "demo",
     "migrate",
@@ -35,6 +35,8 @@ const COMMANDS: [&str; 33] = [
     "lockdown",
     "unlock",
     "audit export",
+    "backup",
+    "restored",
     "keys generate",
     "keys rotate",
     "config check",
@@ -227,7 +229,7 @@ fn completions_name_the_commands() {
 fn a_command_in_the_wrong_folder_says_so_and_makes_nothing() {
     let folder = Folder::new();
     let id = "01920f6e-0000-7000-8000-000000000000";
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 14] = [
         &["client", "list"],
         &["client", "show", "x"],
         &["client", "rotate-secret", "x"],
@@ -240,6 +242,8 @@ fn a_command_in_the_wrong_folder_says_so_and_makes_nothing() {
         &["lockdown", "--everyone", "--reason", "x"],
         &["unlock", "x", "--reason", "x"],
         &["audit", "export"],
+        &["backup", "copy.db"],
+        &["restored"],
     ];
     for arguments in commands {
         let ran = folder.run(arguments);

@@ -100,7 +100,8 @@ async fn the_printed_walk_ends_with_everything_dead() {
     let text = printed(&server).await;
     let url = format!("http://localhost:{}", server.port);
     assert!(text.contains(&url) && text.contains("CUST_789456123") && text.contains("baraka"), "{text}");
-    assert!(text.contains(&format!("sign in at {url}/console")), "{text}");
+    assert!(text.contains(&format!("Begin here: sign in at {url}/console as amina")), "{text}");
+    assert!(text.contains(&format!("Customer  sign in at {url}/login")), "{text}");
     let walk = text.split_once("second shell:\n\n").expect("the walk").1;
     folder.write("walk.sh", walk);
     let mut bash = Command::new("bash");

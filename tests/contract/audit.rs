@@ -192,7 +192,7 @@ async fn events_are_newest_first_between_two_ids_and_leave_out_routine() {
 }
 
 #[tokio::test]
-async fn the_last_alarm_and_who_looked_are_found() {
+async fn alarms_and_who_looked_are_found_newest_first() {
     on_both_engines(async |db| {
         let of = |action: Action| Entry { action, ..entry(Some("john")) };
         let all = [
@@ -200,7 +200,7 @@ async fn the_last_alarm_and_who_looked_are_found() {
             of(Action::CustomerRead),
             of(Action::GenerationAhead),
             of(Action::CodeReplay),
-            of(Action::SignIn),
+            Entry { outcome: Outcome::Done, ..of(Action::SignIn) },
             of(Action::CustomerRead),
             Entry { action: Action::RefreshReuse, ..entry(Some("jane")) },
         ];
@@ -208,10 +208,13 @@ async fn the_last_alarm_and_who_looked_are_found() {
             write(&db, one).await;
         }
         let mut conn = db.read().await.unwrap();
-        let last = audit::last_alarm(&mut conn, "john", Uuid::nil()).await.unwrap();
-        assert_eq!(last.map(|row| row.audit_id), Some(all[3].audit_id));
-        let since = audit::last_alarm(&mut conn, "john", all[3].audit_id).await.unwrap();
-        assert!(since.is_none(), "not before that");
+        let mut alarms = async |after: Uuid, limit: i64| -> Vec<Uuid> {
+            let rows = audit::list_alarms(&mut conn, "john", after, limit).await.unwrap();
+            rows.into_iter().map(|row| row.audit_id).collect()
+        };
+        let [first, .., last] = [all[0].audit_id, all[2].audit_id, all[3].audit_id];
+        assert_eq!(alarms(Uuid::nil(), 9).await, [last, all[2].audit_id, first], "no look, nothing that was done");
+        assert_eq!(alarms(first, 1).await, [last]);
         let looks = audit::list_looks(&mut conn, "john", 9).await.unwrap();
         assert_eq!(looks.iter().map(|row| row.audit_id).collect::<Vec<_>>(), [all[5].audit_id, all[1].audit_id]);
         assert_eq!(audit::list_looks(&mut conn, "john", 1).await.unwrap().len(), 1);

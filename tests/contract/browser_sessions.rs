@@ -146,3 +146,20 @@ async fn only_live_browser_sessions_are_listed_last_seen_first() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn browser_sessions_go_when_they_ran_out_and_never_more_than_asked() {
+    on_both_engines(async |db| {
+        let home = household(&db, "john", "app").await;
+        for ms in [1, 2, 3, 50] {
+            stored_browser_session(&db, &BrowserSession { expires_at: at(ms), ..home.browser_session() }).await;
+        }
+        let drop = async |before, most| {
+            in_one(&db, async |c| browser_sessions::delete_expired(c, at(before), most).await).await.unwrap()
+        };
+        assert_eq!(drop(50, 2).await, 2);
+        assert_eq!(drop(50, 9).await, 1, "one that runs out right now is kept");
+        assert_eq!(drop(51, 9).await, 1);
+    })
+    .await;
+}

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::engines::on_both_engines;
-use super::samples::{BORN, at, client_id, household, in_one, stored_code, uuid};
+use super::samples::{BORN, HOUR, at, client_id, household, in_one, stored_code, uuid};
 
 async fn find(db: &Db, id: Uuid) -> Option<CodeRecord> {
     codes::find_record(&mut db.read().await.unwrap(), id).await.unwrap()
@@ -55,13 +55,13 @@ async fn of_sixteen_parallel_redemptions_one_wins() {
         for ms in 0..16 {
             let (db, id) = (db.clone(), code.session_id);
             tries.spawn(async move {
-                in_one(&db, async |c| codes::redeem(c, id, at(ms)).await).await.unwrap().then_some(at(ms))
+                in_one(&db, async |c| codes::redeem(c, id, at(ms), at(HOUR)).await).await.unwrap().then_some(at(ms))
             });
         }
         let won: Vec<_> = tries.join_all().await.into_iter().flatten().collect();
         assert_eq!(won.len(), 1);
         assert_eq!(find(&db, code.session_id).await.unwrap().code.redeemed_at, Some(won[0]));
-        assert!(!in_one(&db, async |c| codes::redeem(c, uuid(), at(0)).await).await.unwrap());
+        assert!(!in_one(&db, async |c| codes::redeem(c, uuid(), at(0), at(HOUR)).await).await.unwrap());
     })
     .await;
 }
@@ -72,9 +72,9 @@ async fn a_redemption_that_was_rolled_back_did_not_happen() {
         let code = household(&db, "john", "app").await.code();
         stored_code(&db, &code).await;
         let mut dropped = db.begin().await.unwrap();
-        assert!(codes::redeem(&mut dropped, code.session_id, at(0)).await.unwrap());
+        assert!(codes::redeem(&mut dropped, code.session_id, at(0), at(HOUR)).await.unwrap());
         drop(dropped);
-        assert!(in_one(&db, async |c| codes::redeem(c, code.session_id, at(1)).await).await.unwrap());
+        assert!(in_one(&db, async |c| codes::redeem(c, code.session_id, at(1), at(HOUR)).await).await.unwrap());
     })
     .await;
 }
@@ -111,6 +111,28 @@ async fn a_challenge_is_counted_per_client() {
         assert_eq!(count("web", &shared).await, 1);
         assert_eq!(count("app", "other").await, 1);
         assert_eq!(count("web", "other").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_goes_when_what_it_gave_ran_out_and_one_that_gave_nothing_when_it_ran_out_itself() {
+    on_both_engines(async |db| {
+        let home = household(&db, "john", "app").await;
+        let codes: Vec<Code> = (0..4).map(|_| home.code()).collect();
+        for code in &codes {
+            stored_code(&db, code).await;
+        }
+        let id = codes[0].session_id;
+        assert!(in_one(&db, async |c| codes::redeem(c, id, at(1), at(24 * HOUR)).await).await.unwrap());
+        let drop =
+            async |before, most| in_one(&db, async |c| codes::delete_expired(c, at(before), most).await).await.unwrap();
+        assert_eq!(drop(60_000, 9).await, 0, "one that runs out right now is kept");
+        assert_eq!(drop(60_001, 2).await, 2, "never more than asked");
+        assert_eq!(drop(60_001, 9).await, 1);
+        assert_eq!(drop(24 * HOUR, 9).await, 0);
+        assert!(find(&db, id).await.unwrap().code.redeemed_at.is_some(), "a late replay is still recognised");
+        assert_eq!(drop(24 * HOUR + 1, 9).await, 1);
     })
     .await;
 }

@@ -5,7 +5,10 @@ use rescind::store::epochs::{self, Ancestors};
 use rescind::store::{Db, StoreError, clients, customers};
 
 use super::engines::on_both_engines;
-use super::samples::{at, client, client_id, customer, customer_id, device, in_one, uuid};
+use super::samples::{
+    at, client, client_id, customer, customer_id, device, household, in_one, stored_browser_session, stored_code,
+    stored_session, uuid,
+};
 
 async fn people(db: &Db) {
     in_one(db, async |c| {
@@ -214,6 +217,45 @@ async fn the_last_request_moves_forward_never_back() {
         for ms in [877, 977, 987, 1_877] {
             assert_eq!(touch(ms, None).await.0, at(ms));
             assert_eq!(touch(ms - 1, None).await.0, at(ms));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_unseen_for_long_is_forgotten_with_its_epoch_unless_something_rests_on_it() {
+    on_both_engines(async |db| {
+        let mut rests = Vec::new();
+        for name in ["amy", "ben", "cy"] {
+            rests.push(household(&db, name, "app").await);
+        }
+        stored_session(&db, &rests[0].session()).await;
+        stored_browser_session(&db, &rests[1].browser_session()).await;
+        stored_code(&db, &rests[2].code()).await;
+        in_one(&db, async |c| customers::insert(c, &customer("john"), None).await).await.unwrap();
+        let aged = |ms| Device { last_seen_at: at(ms), ..device("john") };
+        let (old, older, revoked, seen) = (aged(-2), aged(-3), aged(-1), aged(50));
+        for one in [&old, &older, &revoked, &seen] {
+            enter(&db, one, &DeviceNames::default()).await.unwrap();
+        }
+        let id = revoked.device_id.to_string();
+        in_one(&db, async |c| epochs::raise(c, EpochKind::Device, &id).await).await.unwrap();
+        let forget =
+            async |before, most| in_one(&db, async |c| devices::forget(c, at(before), most).await).await.unwrap();
+        let is_there = async |device: &Device| {
+            let mut conn = db.read().await.unwrap();
+            let of = Ancestors { device: Some(device.device_id), ..Ancestors::default() };
+            let epoch = epochs::current(&mut conn, of).await.unwrap().device;
+            (devices::find(&mut conn, device.device_id).await.unwrap().is_some(), epoch)
+        };
+        assert_eq!(forget(50, 1).await, 1, "never more than asked");
+        assert_eq!(is_there(&old).await, (true, Some(1)));
+        assert_eq!(forget(50, 9).await, 2);
+        assert_eq!(is_there(&old).await, (false, None));
+        assert_eq!(is_there(&revoked).await, (false, Some(2)), "the proof of the revocation stays");
+        assert_eq!(is_there(&seen).await, (true, Some(1)), "seen just in time");
+        for home in &rests {
+            assert!(devices::find(&mut db.read().await.unwrap(), home.device_id).await.unwrap().is_some());
         }
     })
     .await;

@@ -134,3 +134,36 @@ async fn an_epoch_that_is_held_is_read_alike_and_raised_afterwards() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn only_a_row_that_was_never_raised_can_be_dropped() {
+    on_both_engines(async |db| {
+        for id in ["fresh", "raised"] {
+            in_one(&db, async |c| epochs::insert(c, EpochKind::Device, id).await).await.unwrap();
+        }
+        in_one(&db, async |c| epochs::raise(c, EpochKind::Device, "raised").await).await.unwrap();
+        for (kind, id, dropped) in [
+            (EpochKind::Device, "raised", false),
+            (EpochKind::Client, "fresh", false),
+            (EpochKind::Device, "fresh", true),
+            (EpochKind::Device, "fresh", false),
+        ] {
+            let done = in_one(&db, async |c| epochs::delete_unraised(c, kind, id).await).await.unwrap();
+            assert_eq!(done, dropped, "{kind:?} {id}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sec_05_everybodys_epoch_goes_above_any_there_was_and_is_raised_each_time() {
+    on_both_engines(async |db| {
+        let raise = async |floor| in_one(&db, async |c| epochs::raise_everybody(c, floor).await).await.unwrap();
+        assert_eq!(raise(1_760_000_000).await, Some(1_760_000_000));
+        assert_eq!(raise(1_760_000_000).await, Some(1_760_000_001), "a second time in the same second");
+        assert_eq!(raise(5).await, Some(1_760_000_002), "never lowered, whatever the clock says");
+        in_one(&db, async |c| c.execute("DELETE FROM epochs", &[]).await).await.unwrap();
+        assert_eq!(raise(5).await, None);
+    })
+    .await;
+}

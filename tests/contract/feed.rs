@@ -87,7 +87,7 @@ async fn a_transaction_has_one_number_and_one_that_is_dropped_or_failed_has_none
         let entries = tail(&db, before.number).await.entries;
         assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [mark.number; 2]);
 
-        let mut dropped = db.begin_urgently().await.unwrap();
+        let mut dropped = db.begin_first().await.unwrap();
         epochs::raise(&mut dropped, EpochKind::Subject, "john").await.unwrap();
         drop(dropped);
         let mut failed = db.begin().await.unwrap();
@@ -169,7 +169,10 @@ async fn a_trimmed_feed_says_so_and_is_never_trimmed_beyond_what_was_told() {
         let found = tail(&db, 0).await;
         assert_eq!((found.trimmed, found.mark.number), (3, 5));
         assert_eq!(found.entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [4, 5]);
-        assert_eq!(trim(5).await, 2);
+        let forget = async |keep, most| in_one(&db, async |c| feed::forget(c, keep, most).await).await.unwrap();
+        assert_eq!((forget(2, 9).await, forget(9, 9).await), (0, 0), "the newest are kept");
+        assert_eq!((forget(0, 1).await, tail(&db, 0).await.trimmed), (1, 4), "and no more than asked");
+        assert_eq!(trim(5).await, 1);
         assert_eq!((tail(&db, 5).await.trimmed, tail(&db, 5).await.entries.len()), (5, 0), "an empty feed knows, too");
     })
     .await;
@@ -189,11 +192,21 @@ async fn the_tail_tells_which_life_of_the_data_it_is() {
 }
 
 #[tokio::test]
+async fn everybody_raised_after_a_restore_is_told() {
+    on_both_engines(async |db| {
+        let before = latest(&db).await;
+        in_one(&db, async |c| epochs::raise_everybody(c, 77).await).await.unwrap();
+        assert_eq!(told(&db, &before).await, [raised(EpochKind::Global, epochs::EVERYBODY, 77)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_a_later_release_tells_is_not_overlooked() {
     on_both_engines(async |db| {
         let sql = "INSERT INTO feed (number, item, kind, id) VALUES (1, 0, 'branch', 'x')";
         in_one(&db, async |c| c.execute(sql, &[]).await).await.unwrap();
-        assert!(feed::tail(&mut db.read_urgently().await.unwrap(), 0).await.is_err());
+        assert!(feed::tail(&mut db.read_first().await.unwrap(), 0).await.is_err());
     })
     .await;
 }

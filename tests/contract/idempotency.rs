@@ -26,3 +26,24 @@ async fn a_key_stands_for_its_first_use_and_belongs_to_its_caller() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn keys_go_once_they_are_old_and_never_more_than_asked() {
+    on_both_engines(async |db| {
+        let used = Used { digest: vec![1; 32], incident_id: IncidentId::parse("INC_1").unwrap() };
+        for (caller, key, ms) in [("desk", "a", 1), ("desk", "b", 2), ("bank", "a", 3), ("bank", "b", 50)] {
+            in_one(&db, async |c| idempotency::insert(c, (caller, key), &used, at(ms)).await).await.unwrap();
+        }
+        let drop = async |before, most| {
+            in_one(&db, async |c| idempotency::delete_old(c, at(before), most).await).await.unwrap()
+        };
+        assert_eq!(drop(50, 2).await, 2);
+        assert_eq!(drop(50, 9).await, 1);
+        let mut conn = db.read().await.unwrap();
+        assert!(
+            idempotency::find(&mut conn, "bank", "b").await.unwrap().is_some(),
+            "one that is just old enough is kept"
+        );
+    })
+    .await;
+}

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails says so by panicking")]
 
 mod audit;
+mod backup;
 mod browser_sessions;
+mod clean_up;
 mod clients;
 mod codes;
 mod consents;
@@ -30,4 +32,5 @@ mod staff_sessions;
 mod subjects;
 mod tallies;
 mod throttles;
+mod turns;
 mod view;

@@ -6,7 +6,7 @@ use super::engines::on_both_engines;
 use super::samples::{at, in_one, uuid};
 
 async fn list(db: &Db) -> Registered {
-    nodes::list(&mut db.read_urgently().await.unwrap()).await.unwrap()
+    nodes::list(&mut db.read_first().await.unwrap()).await.unwrap()
 }
 
 /// A registered node with a lease of so many milliseconds.

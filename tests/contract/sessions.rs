@@ -524,3 +524,25 @@ async fn a_session_for_a_copy_carries_its_revoked_tokens_and_says_when_there_are
     })
     .await;
 }
+
+#[tokio::test]
+async fn sessions_go_when_they_ran_out_whether_ended_or_not_and_never_more_than_asked() {
+    on_both_engines(async |db| {
+        let home = household(&db, "john", "app").await;
+        for ms in [1, 2, 3, 50] {
+            stored_session(&db, &Session { expires_at: at(ms), ..home.session() }).await;
+        }
+        let ended = Session { expires_at: at(50), ..home.session() };
+        stored_session(&db, &ended).await;
+        in_one(&db, async |c| sessions::end(c, ended.session_id, "reuse", at(1)).await).await.unwrap();
+        let drop = async |before, most| {
+            in_one(&db, async |c| sessions::delete_expired(c, at(before), most).await).await.unwrap()
+        };
+        assert_eq!(drop(3, 1).await, 1);
+        assert_eq!(drop(3, 9).await, 1, "one that runs out right now is kept");
+        assert_eq!(drop(50, 9).await, 1);
+        assert!(find(&db, ended.session_id).await.is_some(), "its tokens may still be shown");
+        assert_eq!(drop(51, 9).await, 2);
+    })
+    .await;
+}

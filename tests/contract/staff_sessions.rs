@@ -177,3 +177,23 @@ async fn sessions_that_ran_out_long_ago_are_dropped_and_never_more_than_asked() 
     })
     .await;
 }
+
+#[tokio::test]
+async fn sec_05_all_staff_are_signed_out_at_once_and_what_was_over_keeps_its_reason() {
+    on_both_engines(async |db| {
+        entered(&db, "amina").await;
+        let (one, two, over) = (session("amina", 0), session("amina", 1), session("amina", 2));
+        for each in [&one, &two, &over] {
+            in_one(&db, async |c| staff_sessions::insert(c, each).await).await.unwrap();
+        }
+        in_one(&db, async |c| staff_sessions::end(c, over.staff_session_id, "signed_out", at(5)).await).await.unwrap();
+        let ended = in_one(&db, async |c| staff_sessions::end_of_all_staff(c, "restored", at(9)).await).await.unwrap();
+        assert_eq!(ended, 2);
+        let mut conn = db.read().await.unwrap();
+        for (each, when) in [(&one, 9), (&two, 9), (&over, 5)] {
+            let record = staff_sessions::find_record(&mut conn, each.staff_session_id).await.unwrap().unwrap();
+            assert_eq!(record.session.ended_at, Some(at(when)));
+        }
+    })
+    .await;
+}

@@ -87,3 +87,28 @@ async fn counters_of_unknown_names_are_dropped_once_idle_and_never_more_than_ask
     })
     .await;
 }
+
+#[tokio::test]
+async fn counters_of_people_go_once_idle_but_none_that_switched_a_password_off() {
+    on_both_engines(async |db| {
+        in_one(&db, async |c| customers::insert(c, &customer("john"), None).await).await.unwrap();
+        for (key, owner, ms) in
+            [(1, Some("john"), 1), (2, Some("john"), 2), (3, Some("john"), 10), (4, Some("john"), 3), (5, None, 1)]
+        {
+            in_one(&db, async |c| throttles::count(c, &[key; 32], owner, at(ms)).await).await.unwrap();
+        }
+        let (most, off) = ([2_u8; 32].to_vec(), [4_u8; 32].to_vec());
+        let set = "UPDATE throttles SET failures = $2 WHERE key = $1";
+        in_one(&db, async |c| c.execute(set, &[&most, &99_i64]).await).await.unwrap();
+        in_one(&db, async |c| c.execute(set, &[&off, &100_i64]).await).await.unwrap();
+        assert_eq!(rescind::policy::throttle::delay_after(100), rescind::policy::throttle::Delay::Disabled);
+        let drop = async |before, most| {
+            in_one(&db, async |c| throttles::delete_idle(c, at(before), most).await).await.unwrap()
+        };
+        assert_eq!(drop(10, 1).await, 1);
+        assert_eq!(drop(10, 9).await, 1, "99 failures are forgotten as well");
+        assert_eq!(drop(10, 9).await, 0, "neither recent, nor a stranger's, nor the hundredth");
+        assert_eq!(drop(1_000_000, 9).await, 1, "the recent one, in the end");
+    })
+    .await;
+}

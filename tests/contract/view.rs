@@ -176,6 +176,12 @@ async fn f32_another_life_of_the_data_drops_everything_that_is_known() {
         let life = node.view().standing().life;
         in_one(&db, async |c| facts::set(c, "incarnation", "restored").await).await.unwrap();
         until("another life", async || node.view().standing().life > life && node.is_fresh_soon().await).await;
+        // An older state of the data, before anybody has said so.
+        raise(&db).await;
+        until("it is applied", async || node.view().applied() == Some(1)).await;
+        let life = node.view().standing().life;
+        in_one(&db, async |c| c.execute("UPDATE feed_state SET counter = 0", &[]).await).await.unwrap();
+        until("another life", async || node.view().standing().life > life && node.is_fresh_soon().await).await;
     })
     .await;
 }

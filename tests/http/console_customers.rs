@@ -171,8 +171,8 @@ async fn ses_04_the_page_shows_who_it_is_and_what_lives_where() {
     is_there(&seen, "Active: this customer can sign in.");
     is_there(&seen, "EMERGENCY LOCKDOWN: ALL DEVICES");
     is_there(&seen, "iPhone 13 Pro");
-    is_there(&seen, "1 device, 1 live session, last seen first.");
-    is_there(&seen, "1 live session, signed in on our own pages");
+    is_there(&seen, "1 device, 1 live app session,");
+    is_there(&seen, "1 app session, 1 sign-in on our pages");
     is_there(&seen, "(just now) This machine Revoke");
     is_there(&seen, "Signed in on iPhone 13 Pro");
     let id = &server.live_sessions(JOHN).await[0];
@@ -191,7 +191,7 @@ async fn many_devices_and_sessions_come_page_by_page() {
     }
     let mut agent = server.staff(Role::Agent).await;
     let seen = agent.get(&page_of(JOHN)).await;
-    is_there(&seen, "25 devices, 61 live sessions");
+    is_there(&seen, "25 devices, 61 live app sessions");
     assert_eq!(seen.body.matches("/revoke\">Revoke<").count(), 20);
     assert_eq!(seen.body.matches("href=\"/console/sessions/").count(), 5, "five of many");
     let link = |seen: &Seen, start: &str| -> String {

@@ -45,8 +45,8 @@ async fn incidents_are_listed_newest_first_page_by_page_and_the_reading_is_recor
     let all = pages(&mut agent, "/console/incidents").await;
     assert_eq!(all.iter().map(lines).collect::<Vec<_>>(), [25, 5]);
     assert_eq!(leads(&all[1], "Newest").as_deref(), Some("/console/incidents"));
-    assert_eq!(all[0].body.matches(">locked<").count(), 1, "the last one stands");
-    assert!(all[0].body.find(">locked<") < all[0].body.find(">unlocked<"));
+    assert_eq!(all[0].body.matches(">Locked<").count(), 1, "the last one stands");
+    assert!(all[0].body.find(">Locked<") < all[0].body.find(">Unlocked<"));
     assert!(all[0].body.contains(&format!("<a href=\"/console/customers/{JOHN}\">")));
     let numbers: std::collections::BTreeSet<&str> = all
         .iter()

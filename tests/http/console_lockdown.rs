@@ -25,6 +25,11 @@ fn says(seen: &Seen, words: &str) {
     assert!(seen.text().contains(words), "{words}: {}", seen.text());
 }
 
+/// The incident number that a receipt shows.
+fn number(receipt: &Seen) -> String {
+    receipt.text().split("Incident number ").nth(1).and_then(|rest| rest.get(..14)).unwrap().to_owned()
+}
+
 async fn level(server: &TestServer) -> i64 {
     server.db_number("SELECT COUNT(*) FROM epochs WHERE kind = 'subject' AND id = $1 AND level = 'full'", JOHN).await
 }
@@ -44,11 +49,11 @@ async fn lck_02_from_the_customers_page_two_presses_lead_to_a_confirmed_receipt(
     assert_eq!(receipt.status, StatusCode::OK);
     for words in [
         "Confirmed: Emergency lockdown",
-        "CONFIRMED. Proven again just now: nothing of this customer works any more",
+        "CONFIRMED. Checked just now: nothing of this customer works any more",
         "John Doe CUST_789456123",
         &format!("Incident number {number}"),
         "Why Phone stolen Note on the bus By the-agent",
-        "Devices 1 Sessions ended 1",
+        "Devices 1 with an app signed in Sessions ended 1 of apps, and every remembered sign-in",
         "on 1 node Stored safely on one database machine",
         "Your devices are locked. Nobody can use your account",
         "Your incident number is",
@@ -108,7 +113,7 @@ async fn lck_03_two_agents_at_once_get_one_incident_and_honest_pages() {
         let done_by = |seen: &Seen| seen.text().contains("It is one incident for all who press");
         assert!(done_by(&seen_one) != done_by(&seen_two), "one did it, the other reads who did");
         for seen in [&seen_one, &seen_two] {
-            says(seen, "CONFIRMED. Proven again just now");
+            says(seen, "CONFIRMED. Checked just now");
             says(seen, &number);
         }
         server.unlock(JOHN).await;
@@ -269,7 +274,7 @@ async fn lck_06_agents_lock_and_others_unlock() {
         let done = boss.press(&ask, &[("reason", "Locked by mistake"), ("note", "wrong John")]).await;
         assert_eq!(level(&server).await, 0);
         let lifted = boss.get(done.location()).await;
-        says(&lifted, "Lifted: Emergency lockdown");
+        says(&lifted, "Unlocked: Emergency lockdown");
         says(&lifted, "Locked by mistake. The customer can sign in again");
         assert!(!lifted.text().contains("CONFIRMED"));
         let late = boss.press(&ask, &[("reason", "Locked by mistake"), ("note", "wrong John")]).await;
@@ -308,12 +313,42 @@ async fn lck_02_a_receipt_is_proven_anew_each_time_it_is_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lck_06_a_form_that_was_left_open_lifts_no_later_lockdown() {
+    let server = TestServer::start().await;
+    let (mut agent, mut boss) = (server.staff(Role::Agent).await, server.staff(Role::Supervisor).await);
+    let first = agent.lock_customer(JOHN, "Phone lost").await;
+    let ask = boss.get(&format!("{}/unlock", page_of(JOHN))).await;
+    server.unlock(JOHN).await;
+    let second = agent.lock_customer(JOHN, "Phone stolen").await;
+    let late = boss.press(&ask, &[("reason", "Identity checked, customer has the phone back")]).await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    says(&late, "The lockdown you looked at was lifted, and the customer was locked again since");
+    assert_eq!((level(&server).await, server.audit("unlock").await.len()), (1, 1), "the second one stands");
+
+    let old = agent.get(&format!("/console/incidents/{}", number(&first))).await;
+    says(&old, "This lockdown was lifted, but the customer was LOCKED AGAIN since");
+    assert!(!old.text().contains("can sign in again") && !old.text().contains("Read this"), "{}", old.text());
+    says(&agent.get(&format!("/console/incidents/{}", number(&second))).await, "CONFIRMED.");
+    let ask = boss.get(&format!("{}/unlock", page_of(JOHN))).await;
+    assert_eq!(boss.press(&ask, &[("reason", "Locked by mistake")]).await.status, StatusCode::SEE_OTHER);
+    says(&agent.get(&format!("/console/incidents/{}", number(&first))).await, "Your account is unlocked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lck_02_an_incident_that_locks_nobody_is_not_said_to() {
+    let server = TestServer::start().await;
+    let mut agent = server.staff(Role::Agent).await;
+    agent.lock_customer(JOHN, "Phone stolen").await;
+    server.db_run("UPDATE epochs SET level = 'none' WHERE kind = 'subject' AND id = $1", &[&JOHN]).await;
+    let page = agent.get(&page_of(JOHN)).await;
+    assert!(!page.text().contains("LOCKED since") && page.text().contains("EMERGENCY LOCKDOWN"), "{}", page.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_reads_the_receipt_without_the_person() {
     let server = TestServer::start().await;
     let receipt = server.staff(Role::Agent).await.lock_customer(JOHN, "Phone stolen").await;
-    let number =
-        receipt.text().split("Incident number ").nth(1).and_then(|rest| rest.get(..14).map(str::to_owned)).unwrap();
-    let path = format!("/console/incidents/{number}");
+    let path = format!("/console/incidents/{}", number(&receipt));
     let seen = server.staff(Role::Auditor).await.get(&path).await;
     says(&seen, "Confirmed: Emergency lockdown");
     assert!(!seen.body.contains("John Doe") && !seen.text().contains("Read this"), "{}", seen.text());

@@ -44,7 +44,7 @@ async fn the_overview_shows_what_was_counted_in_the_last_hour() {
     figures::count_living(&server.app).await.expect("counted");
     let page = agent.get("/console").await;
     assert_eq!(numbers(&page), ["about 2", "2", "4", "0"], "{}", page.body);
-    assert!(page.body.contains("counted at <time datetime="));
+    assert!(page.body.contains("(counted at <time datetime="));
     let said = &figures(&page)[1].1;
     assert_eq!(said, "Tokens issued, minute by minute: 2 at most, 2 in the last minute");
 
@@ -96,7 +96,7 @@ async fn the_count_survives_two_days_and_then_goes() {
     server.pair("naybitono-mobile").await;
     flush(&server).await;
     let rows = async || server.db_count("SELECT COUNT(*) FROM tallies").await;
-    let tidy = async || rescind::jobs::tidy_up(&server.app).await.expect("tidied");
+    let tidy = async || rescind::jobs::clean_up::run(&server.app).await.expect("tidied");
     let before = rows().await;
     assert!(before > 0);
     server.wait(47 * 3600);

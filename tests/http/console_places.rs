@@ -36,9 +36,33 @@ async fn adm_01_strangers_behind_a_proxy_are_not_shown_the_console() {
         let seen = get(&server, "/console/login", &[("X-Forwarded-For", from)]).await;
         assert_eq!(seen.status.as_u16(), status, "{from}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_01_where_a_proxy_does_not_say_for_whom_nobody_is_shown_the_console() {
+    let server = TestServer::start_with(&[("trusted_proxies", "127.0.0.1,10.0.0.0/8")]).await;
+    assert_eq!(get(&server, "/console/login", &[]).await.status, 404, "a proxy that says nothing");
+    for (from, status) in [
+        ("203.0.113.9:4711", 404),
+        ("[2001:db8::1]:4711", 404),
+        ("unknown", 404),
+        ("203.0.113.9,", 404),
+        ("nonsense, 10.1.2.3", 404),
+        ("203.0.113.9, 10.1.2.3", 404),
+        ("192.168.7.7, 10.1.2.3", 200),
+        ("10.1.2.3", 200),
+    ] {
+        let seen = get(&server, "/console/login", &[("X-Forwarded-For", from)]).await;
+        assert_eq!(seen.status.as_u16(), status, "{from}");
+    }
     let plain = TestServer::start().await;
-    let seen = get(&plain, "/console/login", &[("X-Forwarded-For", "203.0.113.9")]).await;
-    assert_eq!(seen.status, 200, "a header nobody vouches for says nothing");
+    for name in ["X-Forwarded-For", "Forwarded", "X-Real-IP"] {
+        for from in ["203.0.113.9", "10.1.2.3"] {
+            let seen = get(&plain, "/console/login", &[(name, from)]).await;
+            assert_eq!(seen.status, 404, "{name}: a proxy that is not configured forwards for anybody");
+        }
+    }
+    assert_eq!(get(&plain, "/console/login", &[]).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,5 +102,6 @@ async fn adm_01_staff_sign_in_at_the_consoles_own_host() {
         server.call("POST", "/console/login", &headers, &body).await.status.as_u16()
     };
     assert_eq!(submit("http://console.evil.example").await, 403);
+    assert_eq!(submit(crate::support::ISSUER).await, 403, "customers' pages send no form of staff's");
     assert_eq!(submit("http://console.bank.example").await, 303);
 }

@@ -20,30 +20,30 @@ fn rounds() -> usize {
     std::env::var("TEST_ROUNDS").map_or(300, |text| text.parse().expect("TEST_ROUNDS is a number"))
 }
 
-/// The tokens of the machines that lock and unlock, made once; and how long a sign-in takes here, so that lockdowns can
-/// be spread over all of it.
+/// The tokens of the machines that lock and unlock, made once; and how long what is raced takes here, so that lockdowns
+/// can be spread over all of it.
 struct Desks {
     lock: String,
     unlock: String,
-    sign_in_us: AtomicU64,
+    raced_us: AtomicU64,
 }
 
 impl Desks {
     async fn open(server: &TestServer) -> Self {
         let (lock, unlock) = (server.machine_token("fraud-desk").await, server.machine_token("branch-desk").await);
-        Self { lock, unlock, sign_in_us: AtomicU64::new(50_000) }
+        Self { lock, unlock, raced_us: AtomicU64::new(50_000) }
     }
 
-    /// Waits for a part of what a sign-in takes: another one every round, now and then a little more than all of it.
-    async fn wait_into_sign_in(&self, number: usize) {
+    /// Waits for a part of the time that takes: another one every round, now and then a little more than all of it.
+    async fn wait_into(&self, number: usize) {
         let twentieths = u64::try_from((number * 7) % 27).expect("a small number");
-        let typical = self.sign_in_us.load(Ordering::SeqCst);
+        let typical = self.raced_us.load(Ordering::SeqCst);
         tokio::time::sleep(Duration::from_micros(typical * twentieths / 20)).await;
     }
 
-    fn note_sign_in(&self, took: Duration) {
-        let (known, new) = (self.sign_in_us.load(Ordering::SeqCst), u64::try_from(took.as_micros()).unwrap_or(0));
-        self.sign_in_us.store((known * 3 + new) / 4, Ordering::SeqCst);
+    fn note(&self, took: Duration) {
+        let (known, new) = (self.raced_us.load(Ordering::SeqCst), u64::try_from(took.as_micros()).unwrap_or(0));
+        self.raced_us.store((known * 3 + new) / 4, Ordering::SeqCst);
     }
 
     async fn lock(&self, server: &TestServer, customer: &str) {
@@ -99,13 +99,6 @@ async fn run<F: Future<Output = bool> + Send + 'static>(
     all
 }
 
-/// Lets others go first, a little longer every round and then from the beginning.
-async fn stagger(number: usize) {
-    for _ in 0..(number * 7) % 60 {
-        tokio::task::yield_now().await;
-    }
-}
-
 /// Everything a browser got is dead: its session, and the code in its last answer if there is one.
 async fn assert_dead(server: &TestServer, browser: &mut Browser, answer: &Seen, what: &str) {
     let page = browser.get("/account").await;
@@ -126,14 +119,14 @@ async fn sign_in_round(server: Arc<TestServer>, desks: Arc<Desks>, customer: Str
     let sign_in = async {
         let watch = server.app.clock.start();
         let seen = browser.type_password(&page, &customer, PASSWORD).await;
-        desks.note_sign_in(watch.elapsed());
+        desks.note(watch.elapsed());
         seen
     };
     let take_back = async {
         if quick {
             db_begun(&server, &customer).await;
         }
-        desks.wait_into_sign_in(number / 2).await;
+        desks.wait_into(number / 2).await;
         desks.lock(&server, &customer).await;
         if quick {
             desks.unlock(&server, &customer).await;
@@ -193,11 +186,13 @@ async fn redeem_round(server: Arc<TestServer>, desks: Arc<Desks>, customer: Stri
     let code = issued.answer("code").expect("a code");
     let quick = number % 2 == 1;
     let redeem = async {
-        stagger(number / 2).await;
-        server.redeem(MOBILE, &code).await
+        let watch = server.app.clock.start();
+        let seen = server.redeem(MOBILE, &code).await;
+        desks.note(watch.elapsed());
+        seen
     };
     let take_back = async {
-        stagger(number / 60).await;
+        desks.wait_into(number / 2).await;
         desks.lock(&server, &customer).await;
         if quick {
             desks.unlock(&server, &customer).await;

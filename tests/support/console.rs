@@ -38,8 +38,9 @@ impl Browser {
     /// Presses the button of a form that asks why, as it stands on a page of the console: its address and key, with these
     /// fields.
     pub async fn press(&mut self, page: &Seen, fields: &[(&str, &str)]) -> Seen {
-        let form = page.asking_form();
-        let fields: Vec<(&str, &str)> = [("key", form.1.as_str())].into_iter().chain(fields.iter().copied()).collect();
+        let (form, incident) = (page.asking_form(), page.hidden("incident"));
+        let own = [("key", form.1.as_str())].into_iter().chain(incident.as_deref().map(|number| ("incident", number)));
+        let fields: Vec<(&str, &str)> = own.chain(fields.iter().copied()).collect();
         self.submit(page, &form.0, &fields).await
     }
 
@@ -65,6 +66,12 @@ impl Seen {
         let action = before.rsplit_once("action=\"").map(|(_, rest)| rest).expect("an address");
         let until = |text: &str| text.split_once('"').map(|(value, _)| value.to_owned()).expect("a value");
         (until(action), until(after))
+    }
+
+    /// The value of a hidden field, if the page has it.
+    pub fn hidden(&self, name: &str) -> Option<String> {
+        let (_, rest) = self.body.split_once(&format!("type=\"hidden\" name=\"{name}\" value=\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
     }
 
     /// The page's words alone: what a person reads, without markup, in one line.

@@ -93,6 +93,7 @@ pub async fn lift(
     let approver = StaffId::parse(&body.0.approved_by).map_err(|_| not_approved())?;
     let request = unlock::Request {
         customer,
+        incident: None,
         reason: reason(&body.0.reason)?,
         note: free_words(body.0.note)?,
         approved_by: Some(approver),
@@ -101,7 +102,7 @@ pub async fn lift(
     match unlock::unlock(app, actor, &request).await? {
         Unlocked::Done(incident) => Ok(Answer(json!({ "incident_id": incident, "status": "unlocked" }))),
         Unlocked::NotFound => Err(Problem::not_found()),
-        Unlocked::NotLocked => Err(Problem::conflict("The customer is not locked")),
+        Unlocked::NotLocked | Unlocked::Another => Err(Problem::conflict("The customer is not locked")),
         Unlocked::KeyReused => Err(key_reused()),
         Unlocked::NotApproved => Err(not_approved()),
     }

@@ -29,7 +29,7 @@ pub const ACTIONS: &[(&str, &str)] = &[
     ("staff_write", "Change of staff"),
     ("staff_sign_in", "Sign-in of staff"),
     ("staff_sign_out", "Sign-out of staff"),
-    ("console_refuse", "Refusal by the console"),
+    ("console_refuse", "Page or form of the console"),
     ("rate_limit", "Limit reached"),
     ("token_guessing", "Guessed tokens"),
     ("challenge_reuse", "Sign-in request sent many times"),

@@ -90,6 +90,12 @@ fn address(pairs: &Pairs, before: Option<Uuid>) -> String {
     format!("/console/audit?{}", query.finish())
 }
 
+/// Kind and id; of all of a kind only the kind.
+fn target(row: &Row) -> String {
+    let kind = row.target_kind.replace('_', " ");
+    if row.target_id == "*" { kind } else { format!("{kind} {}", row.target_id) }
+}
+
 fn line(row: &Row, moments: &Moments) -> Line {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     Line {
@@ -103,7 +109,7 @@ fn line(row: &Row, moments: &Moments) -> Line {
             "refused" => "warn",
             _ => "alarm",
         },
-        target: format!("{} {}", row.target_kind.replace('_', " "), row.target_id),
+        target: target(row),
         customer: text(&row.customer_id),
         reason: text(&row.reason),
         address: text(&row.address),

@@ -7,7 +7,7 @@ use super::super::Shared;
 use super::error::ConsoleError;
 use super::frame::StaffFrame;
 use super::lines::{Change, DeviceLine, EventLine, IncidentLine, Names, Warning, counted};
-use super::lockdown::lock_form;
+use super::lockdown::{LOCK_HAPPENS, lock_form};
 use super::person::Head;
 use super::question::Form;
 use super::since;
@@ -28,6 +28,7 @@ struct CustomerPage {
     staff: StaffFrame,
     head: Head,
     form: Form,
+    happens: &'static [&'static str],
     may_unlock: bool,
     since: Since,
     warnings: Vec<Warning>,
@@ -86,13 +87,14 @@ fn page(
         staff: StaffFrame::new(staff, ""),
         head: Head::new(&caller.person, &moments),
         form: lock_form(staff, id),
+        happens: LOCK_HAPPENS,
         may_unlock: may(staff.role, Deed::Unlock),
         since: filter(query, question, &moments),
         warnings: names.warnings(caller, app.clock.now()),
         devices: caller.devices.iter().map(|line| names.device(line, question.since)).collect(),
         next_devices: caller.next_devices.map(|next| format!("/console/customers/{id}?devices={}", next.text())),
         device_count: counted(caller.device_count, "device", "devices"),
-        session_count: counted(caller.session_count, "live session", "live sessions"),
+        session_count: counted(caller.session_count, "live app session", "live app sessions"),
         events: caller.events.iter().map(|row| names.event(row)).collect(),
         looks,
         changes: caller.changes.iter().map(|change| names.change(change)).collect(),

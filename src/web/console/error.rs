@@ -89,7 +89,9 @@ impl ConsoleError {
     }
 
     /// 503, to a form: nobody can say whether anything was done.
-    fn not_confirmed() -> Self {
+    #[must_use]
+    pub(super) fn not_confirmed(why: &impl std::fmt::Display) -> Self {
+        tracing::error!(error = %why, "what a form of the console asks for could not be done for certain");
         let words = "Do not tell the caller that it is done: we could not prove that it is. Reload this page and agree to send the form again. It stays the same request, so that never does harm. If it is not confirmed after three tries, have a colleague ring operations.";
         Self { retry_after: Some(1), ..Self::new(Status::ServiceUnavailable, "NOT confirmed", words) }
     }
@@ -136,7 +138,7 @@ pub fn role_name(role: Role) -> &'static str {
 impl From<MayNot> for ConsoleError {
     fn from(not: MayNot) -> Self {
         let words = format!(
-            "Your role ({}) does not include this, and nothing was changed. A colleague with another role can do it.",
+            "Your role ({}) does not include this, and nothing was changed. Ask a colleague whose role does.",
             role_name(not.0)
         );
         Self { why: Some("role"), ..Self::new(Status::Forbidden, "Not with your role", words) }
@@ -163,7 +165,7 @@ impl<'r> Responder<'r, 'static> for ConsoleError {
         }
         let Some(staff) = Staff::of(request) else {
             let (to, label) = self.next;
-            let (to, label) = if to == "/console" { ("/console/login", "To the sign-in page") } else { (to, label) };
+            let (to, label) = if to == "/console" { ("/console", "To the console") } else { (to, label) };
             let plain = PageError::new(self.status, self.title, self.words).leading_to(to, label);
             return plain.retrying(self.retry_after).respond_to(request);
         };
@@ -207,7 +209,7 @@ pub fn any(status: Status, request: &Request<'_>) -> Caught {
     match missing::allowed_methods(status, request) {
         Some(allow) => Caught::Error(ConsoleError::of_status(Status::MethodNotAllowed), Some(allow)),
         None if status == Status::ServiceUnavailable && is_press(request) => {
-            Caught::Error(ConsoleError::not_confirmed(), None)
+            Caught::Error(ConsoleError::not_confirmed(&status), None)
         }
         None => Caught::Error(ConsoleError::of_status(status), None),
     }

@@ -62,7 +62,7 @@ pub fn words(row: &Row, known: &Known) -> String {
 
 fn changed(why: &str, by: &str) -> String {
     let what = match why {
-        "entered" => "Entered as a customer",
+        "entered" => "Made a customer",
         "contact details changed" => "Contact details changed",
         "password set" => "Given a new password",
         "disabled" => "Sign-in switched off",
@@ -75,7 +75,7 @@ fn changed(why: &str, by: &str) -> String {
 fn refused_sign_in(why: &str, row: &Row) -> String {
     let tried = match why {
         "wrong password" => "Wrong password",
-        "restricted" => "Right password, but sign-in is switched off",
+        "restricted" => "Right password, but sign-in is locked",
         "too many tries" => "Too many tries to sign in",
         _ => "Failed to sign in",
     };
@@ -137,12 +137,7 @@ mod tests {
             ("sign_in", "done", Some("device d1"), "Signed in on iPhone 13 Pro"),
             ("sign_in", "done", Some("device d9"), "Signed in on Chrome on Windows"),
             ("sign_in", "refused", Some("wrong password"), "Wrong password, on Chrome on Windows"),
-            (
-                "sign_in",
-                "refused",
-                Some("restricted"),
-                "Right password, but sign-in is switched off, on Chrome on Windows",
-            ),
+            ("sign_in", "refused", Some("restricted"), "Right password, but sign-in is locked, on Chrome on Windows"),
             ("device_revoke", "done", Some("INC_1: lost"), "amina revoked iPhone 13 Pro (INC_1: lost)"),
             ("lockdown", "done", Some("INC_1: stolen"), "amina locked all devices (INC_1: stolen)"),
             ("customer_write", "done", Some("contact details changed"), "Contact details changed by amina"),

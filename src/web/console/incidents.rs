@@ -64,7 +64,7 @@ pub fn line(incident: &Incident, moments: &Moments) -> Line {
         at: moments.show(incident.opened_at),
         what: what(kind),
         target,
-        customer: is_customer.then(|| incident.target_id.clone()),
+        customer: incident.customer_id.as_ref().map(ToString::to_string),
         by: person(&incident.opened_by),
         reason: incident.reason.clone(),
         is_open: is_customer.then_some(incident.closed_at.is_none()),

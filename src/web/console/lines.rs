@@ -43,11 +43,13 @@ impl DeviceLine {
     /// What lives on it, in a word or two. Sessions are those of apps, as the page's figures and the receipt count them.
     #[must_use]
     pub fn summary(&self) -> String {
-        let (shown, over) = (self.sessions.len(), if self.more.is_some() { "more than " } else { "" });
-        let sessions = (shown > 0).then(|| format!("{over}{shown} live session{}", if shown == 1 { "" } else { "s" }));
-        let pages = (!self.browsers.is_empty()).then(|| "signed in on our own pages".to_owned());
-        let told: Vec<String> = sessions.into_iter().chain(pages).collect();
-        told.join(", ")
+        let over = if self.more.is_some() { "more than " } else { "" };
+        let of = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        let apps = (!self.sessions.is_empty())
+            .then(|| format!("{over}{}", of(self.sessions.len(), "app session", "app sessions")));
+        let pages = (!self.browsers.is_empty())
+            .then(|| of(self.browsers.len(), "sign-in on our pages", "sign-ins on our pages"));
+        apps.into_iter().chain(pages).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -168,7 +170,11 @@ impl<'a> Names<'a> {
     pub fn new(app: &'a App, moments: &'a Moments, caller: &Caller) -> Self {
         let named = |device: &Device| (device.device_id.to_string(), device_name::name(device));
         let sessions = caller.devices.iter().flat_map(|line| &line.sessions);
-        let apps = sessions.map(|session| (session.client_id.clone(), session.client_name.clone())).collect();
+        let living = sessions.map(|session| (session.client_id.clone(), session.client_name.clone()));
+        // Names outlive sessions: after a lockdown none is left.
+        let lasting = caller.devices.iter().filter_map(|line| Some((&line.device.client_id, line.app.clone()?)));
+        let lasting = lasting.filter_map(|(id, name)| Some((id.as_ref()?.to_string(), name)));
+        let apps = lasting.chain(living).collect();
         let devices = caller.devices.iter().map(|line| named(&line.device)).collect();
         Self { app, moments, known: Known { devices, apps } }
     }
@@ -263,7 +269,7 @@ fn field(change: &ContactChange) -> &'static str {
 fn incident_state(incident: &Incident) -> (&'static str, &'static str) {
     match (incident.target_kind.as_str(), incident.closed_at) {
         ("customer", None) => ("alarm", "Locked"),
-        ("customer", Some(_)) => ("quiet", "Lifted"),
+        ("customer", Some(_)) => ("quiet", "Unlocked"),
         (_, _) => ("quiet", "Done"),
     }
 }

@@ -8,15 +8,16 @@ use rocket::{Responder, get, post};
 use uuid::Uuid;
 
 use super::super::Shared;
+use super::device::uuid;
 use super::error::ConsoleError;
 use super::frame::StaffFrame;
 use super::person::Head;
-use super::question::{Form, Kind};
+use super::question::{Form, Kind, may_ask};
 use crate::model::ids::CustomerId;
 use crate::model::incident::Receipt;
 use crate::policy::device_name;
 use crate::policy::roles::Deed;
-use crate::service::caller::{self, About};
+use crate::service::about::{self, About};
 use crate::service::lockdown;
 use crate::service::taking_back::Taken;
 use crate::web::guard::staff::{Staff, StaffForm};
@@ -30,6 +31,11 @@ const LOCK: Kind = Kind {
     busy: "Locking…",
     style: "danger",
 };
+/// What a lockdown does, in the words of its page and its dialog.
+pub(super) const LOCK_HAPPENS: &[&str] = &[
+    "Every phone, tablet and computer is signed out at once.",
+    "Nobody can sign in, not even with the right password, until a supervisor or a branch unlocks.",
+];
 /// One device.
 const DEVICE: Kind = Kind {
     reasons: &[
@@ -146,6 +152,9 @@ pub async fn end_session(app: &Shared, staff: Staff, id: &str, form: StaffForm) 
     let actor = staff.may(Deed::Revoke)?;
     let id = uuid(id)?;
     let shown = session_form(&staff, id).filled(&form.0);
+    if !about::has_owner(app, id).await.map_err(|fault| ConsoleError::not_confirmed(&fault))? {
+        return Err(ConsoleError::not_found());
+    }
     match shown.why(&form.0) {
         Ok(why) => pressed(app, &staff, lockdown::session(app, actor, id, &why).await, shown),
         Err(problem) => Ok(again(ask_about_session(app, &staff, id, shown.refused(problem)).await?)),
@@ -160,28 +169,22 @@ fn session_form(staff: &Staff, id: Uuid) -> Form {
     Form::new(staff, SESSION, format!("/console/sessions/{id}/revoke"))
 }
 
-/// Ids of devices and sessions have one spelling; any other names nothing.
-pub(super) fn uuid(text: &str) -> Result<Uuid, ConsoleError> {
-    Uuid::parse_str(text).ok().filter(|id| id.to_string() == text).ok_or_else(ConsoleError::not_found)
-}
-
 async fn ask_about_customer(app: &Shared, staff: &Staff, id: &CustomerId, form: Form) -> Result<Page, ConsoleError> {
-    let about = caller::about_customer(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
+    may_ask(app, staff).await?;
+    let about = about::customer(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
     let ask = Ask {
         title: "Lock all devices?",
         doing: "You are locking",
         what: None,
-        happens: &[
-            "Every phone, tablet and computer is signed out at once.",
-            "Nobody can sign in, not even with the right password, until a supervisor or a branch unlocks.",
-        ],
+        happens: LOCK_HAPPENS,
         is_done: about.person.lockdown.is_some(),
     };
     question(app, staff, &about, (ask, form))
 }
 
 async fn ask_about_device(app: &Shared, staff: &Staff, id: Uuid, form: Form) -> Result<Page, ConsoleError> {
-    let about = caller::about_device(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
+    may_ask(app, staff).await?;
+    let about = about::device(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
     let ask = Ask {
         title: "Revoke this device?",
         doing: "You are revoking a device of",
@@ -196,7 +199,8 @@ async fn ask_about_device(app: &Shared, staff: &Staff, id: Uuid, form: Form) -> 
 }
 
 async fn ask_about_session(app: &Shared, staff: &Staff, id: Uuid, form: Form) -> Result<Page, ConsoleError> {
-    let about = caller::about_session(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
+    may_ask(app, staff).await?;
+    let about = about::session(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
     let began = about.session.map(|(_, at)| Moments::new(app).show(at).exact).unwrap_or_default();
     let device = about.device.as_ref().map_or_else(|| "no device".to_owned(), device_name::name);
     let ask = Ask {

@@ -76,7 +76,7 @@ fn figures_of(found: &Figures, moments: &Moments) -> Vec<Figure> {
         },
         Figure {
             number: at_most(found.lockdowns_today, MOST_LOCKDOWNS, ""),
-            label: "customers locked today",
+            label: if found.lockdowns_today == 1 { "lockdown today" } else { "lockdowns today" },
             ..curve("", &[])
         },
     ]

@@ -1,8 +1,12 @@
 //! The question before something is taken back or lifted: whose, why, and one press. The key is made with the form, so
 //! that a second press, or a reload, is the same request.
 
+use super::super::Shared;
+use super::error::ConsoleError;
+use crate::limits::Rule;
 use crate::model::incident::{Reason, note};
 use crate::secret::random;
+use crate::service::caller;
 use crate::service::lockdown::Why;
 use crate::web::guard::pairs::Pairs;
 use crate::web::guard::staff::Staff;
@@ -19,6 +23,8 @@ pub struct Form {
     pub csrf: String,
     /// Idempotency key.
     pub key: String,
+    /// The incident it is about, if it is about one.
+    pub incident: Option<String>,
     /// Reasons to choose from.
     pub reasons: &'static [&'static str],
     /// The reason that was chosen.
@@ -56,6 +62,7 @@ impl Form {
             action,
             csrf: staff.csrf.clone(),
             key: random::letters(26),
+            incident: None,
             reasons: kind.reasons,
             chosen: String::new(),
             note: String::new(),
@@ -92,6 +99,11 @@ impl Form {
         let key = sent.owned("key").filter(|key| is_key(key)).ok_or("Please open the page again.")?;
         Ok(Why { reason, note, key: Some(key) })
     }
+}
+
+/// A question names the customer, so it is limited like a look-up, but counted on its own: whoever searched a lot can lock.
+pub async fn may_ask(app: &Shared, staff: &Staff) -> Result<(), ConsoleError> {
+    caller::take(app, &staff.actor, Rule::AskPerStaff).await.map_err(|wait| ConsoleError::too_many(&wait))
 }
 
 /// A key as [`Form::new`] makes it.

@@ -39,6 +39,8 @@ struct ReceiptPage {
     checked: Moment,
     lifted: Option<Lifted>,
     may: May,
+    /// Whether there is something to read to the caller: only what is so now.
+    has_words: bool,
 }
 
 /// A device, and whether somebody signed in on it again since.
@@ -81,6 +83,10 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
     let may_search = may(staff.role, Deed::SearchCustomer);
     // Who may not open a customer is shown the number, not the person.
     let name = sheet.customer.as_ref().filter(|_| may_search).map(|customer| customer.name.as_str().to_owned());
+    let device = sheet.device.as_ref();
+    let device = device.map(|one| On { name: device_name::name(one), came_back: one.revoked_at.is_none() });
+    let came_back = device.as_ref().is_some_and(|device| device.came_back);
+    let is_so = matches!(sheet.standing, Standing::Holds | Standing::Lifted) && !came_back;
     let page = ReceiptPage {
         frame: Frame::new(app),
         staff: StaffFrame::new(staff, "/console/incidents"),
@@ -90,11 +96,8 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         kind: incident.target_kind.clone(),
         what: what(&incident.target_kind),
         customer: incident.customer_id.as_ref().map(|id| (id.to_string(), name)),
-        device: sheet
-            .device
-            .as_ref()
-            .map(|device| On { name: device_name::name(device), came_back: device.revoked_at.is_none() }),
-        opened: moments.show(incident.opened_at),
+        device,
+        opened: moments.dated(incident.opened_at),
         by: person(&incident.opened_by),
         is_mine: incident.opened_by == staff.actor.who.tag(),
         why: incident.reason.clone(),
@@ -102,19 +105,20 @@ fn page(app: &Shared, staff: &Staff, sheet: &Sheet) -> Result<Page, ConsoleError
         counts: (incident.devices, incident.sessions_ended),
         first: incident.proof.as_ref().map(|proof| first(proof, &moments)),
         durable: durable(sheet.durable),
-        checked: moments.show(sheet.checked_at),
+        checked: moments.dated(sheet.checked_at),
         lifted: incident.closed_at.map(|at| Lifted {
             at: moments.show(at),
             by: incident.closed_by.as_deref().map(person).unwrap_or_default(),
             why: incident.close_reason.clone().unwrap_or_default(),
         }),
         may: May { search: may_search, unlock: may(staff.role, Deed::Unlock) },
+        has_words: may_search && is_so,
     };
     Ok(Page::render(&page.frame, &page)?)
 }
 
 fn first(proof: &Proof, moments: &Moments) -> First {
-    First { at: moments.show(proof.at), in_ms: proof.in_ms, nodes: proof.nodes, durable: durable(proof.durable) }
+    First { at: moments.dated(proof.at), in_ms: proof.in_ms, nodes: proof.nodes, durable: durable(proof.durable) }
 }
 
 /// Where an acknowledged commit is safe, in words.

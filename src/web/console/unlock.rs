@@ -11,12 +11,12 @@ use super::frame::StaffFrame;
 use super::lines::{Change, Names};
 use super::lockdown::{Pressed, again, key_reused};
 use super::person::Head;
-use super::question::{Form, Kind};
-use crate::model::ids::CustomerId;
+use super::question::{Form, Kind, may_ask};
+use crate::model::ids::{CustomerId, IncidentId};
 use crate::policy::roles::Deed;
-use crate::service::caller;
 use crate::service::search::contact_changes;
 use crate::service::unlock::{self, Request, Unlocked};
+use crate::service::{about, caller};
 use crate::web::guard::staff::{Staff, StaffForm};
 use crate::web::moment::Moments;
 use crate::web::page::{Frame, Page};
@@ -43,6 +43,11 @@ struct UnlockPage {
     form: Form,
 }
 
+/// What is pressed while it is not so any more.
+fn conflict(title: &'static str, words: &'static str) -> ConsoleError {
+    ConsoleError::new(Status::Conflict, title, words)
+}
+
 #[get("/console/customers/<id>/unlock")]
 pub async fn ask(app: &Shared, staff: Staff, id: &str) -> Result<Page, ConsoleError> {
     staff.may(Deed::Unlock)?;
@@ -62,7 +67,8 @@ pub async fn lift(app: &Shared, staff: Staff, id: &str, sent: StaffForm) -> Resu
         }
     };
     let approved_by = Some(staff.username.clone());
-    let request = Request { customer: id, reason: why.reason, note: why.note, approved_by, key: why.key };
+    let incident = sent.0.get("incident").map(IncidentId::parse).transpose().map_err(|_| ConsoleError::malformed())?;
+    let request = Request { customer: id, incident, reason: why.reason, note: why.note, approved_by, key: why.key };
     let done = unlock::unlock(app, actor, &request).await.map_err(|fault| unsure(&fault))?;
     lifted(done)
 }
@@ -73,9 +79,11 @@ fn lifted(done: Unlocked) -> Result<Pressed, ConsoleError> {
             Ok(Pressed::Receipt(Box::new(Redirect::to(format!("/console/incidents/{incident}")))))
         }
         Unlocked::NotFound => Err(ConsoleError::not_found()),
-        Unlocked::NotLocked => {
-            Err(ConsoleError::new(Status::Conflict, "Not locked", "This customer is not locked. Nothing was changed."))
-        }
+        Unlocked::NotLocked => Err(conflict("Not locked", "This customer is not locked. Nothing was changed.")),
+        Unlocked::Another => Err(conflict(
+            "Locked anew",
+            "The lockdown you looked at was lifted, and the customer was locked again since. That one still stands: nothing was changed. Open the customer again and see why.",
+        )),
         Unlocked::KeyReused => Err(key_reused()),
         // The role was enough a moment ago.
         Unlocked::NotApproved => Err(ConsoleError::refused("role")),
@@ -94,18 +102,21 @@ fn form(staff: &Staff, id: &CustomerId) -> Form {
 }
 
 async fn page(app: &Shared, staff: &Staff, id: &CustomerId, form: Form) -> Result<Page, ConsoleError> {
-    let about = caller::about_customer(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
+    may_ask(app, staff).await?;
+    let about = about::customer(app, &staff.actor, id).await?.ok_or_else(ConsoleError::not_found)?;
     let (moments, changes) = (Moments::new(app), contact_changes(app, id).await?);
     let names = Names::of_nobody(app, &moments);
+    let head = Head::new(&about.person, &moments);
+    let incident = head.lockdown.as_ref().map(|lockdown| lockdown.incident.clone());
     let page = UnlockPage {
         frame: Frame::new(app),
         staff: StaffFrame::new(staff, ""),
-        head: Head::new(&about.person, &moments),
+        head,
         changes: caller::recent(&changes, &about.person.customer, app.clock.now())
             .into_iter()
             .map(|change| names.change(change))
             .collect(),
-        form,
+        form: Form { incident, ..form },
     };
     Ok(Page::render(&page.frame, &page)?)
 }

@@ -30,10 +30,9 @@ impl RequestInfo {
         if !app.settings.trusts(peer) {
             return Some(peer.to_canonical());
         }
-        let chain: Vec<&str> = request.headers().get("X-Forwarded-For").flat_map(|line| line.split(',')).collect();
         let mut nearest = peer;
-        for hop in chain.iter().rev() {
-            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        for hop in hops(request) {
+            let Ok(address) = hop.parse::<IpAddr>() else { break };
             nearest = address;
             if !app.settings.trusts(address) {
                 break;
@@ -41,6 +40,35 @@ impl RequestInfo {
         }
         Some(nearest.to_canonical())
     }
+
+    /// The same address where nobody can have been left out on the way to it; `None` where a proxy forwards without saying
+    /// for whom, or is not configured. For what is shown to some addresses only.
+    #[must_use]
+    pub fn certain_address(request: &Request<'_>, app: &App) -> Option<IpAddr> {
+        let peer = request.remote()?.ip();
+        if !app.settings.trusts(peer) {
+            // No browser sends these: somebody forwards whom we do not know.
+            return (!FORWARDING.iter().any(|name| request.headers().contains(name))).then(|| peer.to_canonical());
+        }
+        let mut farthest = None;
+        for hop in hops(request) {
+            let address = hop.parse::<IpAddr>().ok()?;
+            farthest = Some(address.to_canonical());
+            if !app.settings.trusts(address) {
+                break;
+            }
+        }
+        farthest
+    }
+}
+
+/// Headers by which proxies say for whom they forward.
+const FORWARDING: [&str; 3] = ["X-Forwarded-For", "Forwarded", "X-Real-IP"];
+
+/// What `X-Forwarded-For` says, the nearest first.
+fn hops<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
+    let lines: Vec<&str> = request.headers().get("X-Forwarded-For").flat_map(|line| line.split(',')).collect();
+    lines.into_iter().rev().map(str::trim)
 }
 
 /// Whether a request came by TLS, here or at a configured proxy.

@@ -37,16 +37,15 @@ pub fn is_own(request: &Request<'_>) -> bool {
     }
 }
 
-/// The issuer's origin or the console's, or, under an http issuer on loopback, the same port under another loopback name we
-/// serve. Which host a browser asks is not for another site to choose.
+/// The issuer's origin, at the console's own host the console's instead: customers' pages send staff's forms no more than
+/// strangers do. Or, under an http issuer on loopback, the same port under another loopback name we serve. Which host a
+/// browser asks is not for another site to choose.
 fn is_our_origin(request: &Request<'_>, origin: &str) -> bool {
     let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else { return false };
-    if origin == app.settings.issuer {
-        return true;
+    let scheme = if app.settings.is_https() { "https" } else { "http" };
+    let is_hosts = request.host().is_some_and(|host| origin == format!("{scheme}://{host}"));
+    if request.host().is_some_and(|host| app.settings.is_console_host(host.domain().as_str())) {
+        return is_hosts;
     }
-    let Some(host) = request.host() else { return false };
-    if app.settings.is_https() {
-        return app.settings.is_console_host(host.domain().as_str()) && origin == format!("https://{host}");
-    }
-    origin == format!("http://{host}")
+    origin == app.settings.issuer || (is_hosts && !app.settings.is_https())
 }
