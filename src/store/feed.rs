@@ -93,11 +93,11 @@ impl FromRow for Line {
 }
 
 /// The read in [`tail`].
-pub const TAIL_SQL: &str = "SELECT s.counter, s.trimmed, t.timeline,
+pub const TAIL_SQL: &str = "SELECT state.counter, state.trimmed, timelines.timeline,
         (SELECT value FROM facts WHERE name = 'incarnation') AS incarnation,
         f.number, f.kind, f.id, f.epoch, f.level, f.serial
-     FROM feed_state s CROSS JOIN timelines t LEFT JOIN feed f ON f.number > $1
-     WHERE s.one = 1 ORDER BY f.number, f.item";
+     FROM feed_state state CROSS JOIN timelines LEFT JOIN feed f ON f.number > $1
+     WHERE state.one = 1 ORDER BY f.number, f.item";
 
 /// What was told after a number, with the counter and how far the feed was trimmed: one statement, one snapshot.
 pub async fn tail(conn: &mut Conn, after: i64) -> Result<Tail, StoreError> {
