@@ -332,12 +332,14 @@ async fn adm_02_what_is_not_there_is_one_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn adm_04_ui_07_hostile_stored_text_is_text_on_every_page() {
     const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'`{{7*7}}=cmd|' /C calc'!A0";
+    // As it would stand there if the way in had let it through: writing turned round, a terminal's escape.
+    let stored = format!("{HOSTILE}\u{202e}\u{1b}[31m");
     let server = TestServer::start().await;
-    server.db_run("UPDATE clients SET name = $1", &[&HOSTILE]).await;
+    server.db_run("UPDATE clients SET name = $1", &[&stored]).await;
     let details = DeviceDetails {
-        name: Some(HOSTILE.to_owned()),
-        model: Some(format!("m{HOSTILE}")),
-        user_agent: Some(format!("{CHROME}{HOSTILE}")),
+        name: Some(stored.clone()),
+        model: Some(format!("m{stored}")),
+        user_agent: Some(format!("{CHROME}{stored}")),
         ..DeviceDetails::default()
     };
     let device = db_device(&server, details, 0).await;
@@ -350,7 +352,7 @@ async fn adm_04_ui_07_hostile_stored_text_is_text_on_every_page() {
 
     let mut boss = server.staff(Role::Supervisor).await;
     let ask = boss.get(&format!("/console/devices/{}/revoke", device.device_id)).await;
-    let pressed = boss.press(&ask, &[("reason", "Other"), ("note", HOSTILE)]).await;
+    let pressed = boss.press(&ask, &[("reason", "Other"), ("note", &format!("{HOSTILE}\u{202e}"))]).await;
     let receipt = pressed.location().to_owned();
     let locked = boss.lock_customer(JOHN, "Other").await;
     let session = server.db_number("SELECT COUNT(*) FROM sessions WHERE subject_id = $1", JOHN).await;
