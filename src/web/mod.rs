@@ -1,6 +1,7 @@
 //! WHO ASKS: one folder per audience, and `guard/`, which says who may call and turns bytes into checked values.
 //! Audiences never import each other. This file is the table of contents of everything that is mounted.
 
+pub mod answer;
 pub mod api;
 pub mod arrival;
 pub mod console;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rescind::clock::{Clock, Timestamp};
@@ -380,6 +382,45 @@ async fn more_readers_than_connections_take_turns() {
             });
         }
         assert_eq!(readers.join_all().await.len(), 64);
+    })
+    .await;
+}
+
+/// RAT-03: however many ordinary transactions wait, taking back goes before them all.
+#[tokio::test]
+async fn taking_back_stands_in_no_queue_behind_ordinary_transactions() {
+    on_both_engines(async |db| {
+        // As many as may be at once: one more would wait, whatever the engine.
+        let mut held = vec![db.begin().await.unwrap()];
+        while let Ok(more) = tokio::time::timeout(Duration::from_millis(300), db.begin()).await {
+            held.push(more.unwrap());
+        }
+        let begun = Arc::new(AtomicUsize::new(0));
+        let waiting: Vec<_> = (0..6)
+            .map(|_| {
+                let (db, begun) = (db.clone(), Arc::clone(&begun));
+                tokio::spawn(async move {
+                    let conn = db.begin().await.unwrap();
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    conn.commit().await.unwrap();
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let first = {
+            let db = db.clone();
+            tokio::spawn(async move { db.begin_first().await })
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(held.pop());
+        let conn = first.await.unwrap().unwrap();
+        assert!(begun.load(Ordering::SeqCst) <= 1, "waited behind {}", begun.load(Ordering::SeqCst));
+        conn.commit().await.unwrap();
+        drop(held);
+        for one in waiting {
+            one.await.unwrap();
+        }
     })
     .await;
 }

@@ -6,7 +6,8 @@ use rocket::get;
 use super::super::Shared;
 use super::error::ConsoleError;
 use super::frame::StaffFrame;
-use super::lines::{Change, DeviceLine, EventLine, IncidentLine, Names, Warning, counted};
+use super::incidents;
+use super::lines::{Change, DeviceLine, EventLine, Names, Warning, counted};
 use super::lockdown::{LOCK_HAPPENS, lock_form};
 use super::person::Head;
 use super::question::Form;
@@ -39,7 +40,7 @@ struct CustomerPage {
     events: Vec<EventLine>,
     looks: Option<Vec<(Moment, String)>>,
     changes: Vec<Change>,
-    incidents: Vec<IncidentLine>,
+    incidents: Vec<incidents::Line>,
 }
 
 /// The filter of events by a time of day.
@@ -98,7 +99,7 @@ fn page(
         events: caller.events.iter().map(|row| names.event(row)).collect(),
         looks,
         changes: caller.changes.iter().map(|change| names.change(change)).collect(),
-        incidents: caller.incidents.iter().map(|incident| names.incident(incident)).collect(),
+        incidents: caller.incidents.iter().map(|incident| incidents::line(incident, &moments)).collect(),
     };
     Ok(Page::render(&page.frame, &page)?)
 }

@@ -44,15 +44,14 @@ pub struct Line {
     pub by: String,
     /// Why.
     pub reason: String,
-    /// Whether a lockdown still stands; `None` for what does not stand.
-    pub is_open: Option<bool>,
+    /// Kind and words of its chip.
+    pub state: (&'static str, &'static str),
 }
 
 /// The line of an incident.
 #[must_use]
 pub fn line(incident: &Incident, moments: &Moments) -> Line {
     let kind = incident.target_kind.as_str();
-    let is_customer = kind == "customer";
     let target = match kind {
         "everyone" => String::new(),
         // Long ids of ours: their beginning tells them apart well enough in a list.
@@ -67,7 +66,16 @@ pub fn line(incident: &Incident, moments: &Moments) -> Line {
         customer: incident.customer_id.as_ref().map(ToString::to_string),
         by: person(&incident.opened_by),
         reason: incident.reason.clone(),
-        is_open: is_customer.then_some(incident.closed_at.is_none()),
+        state: state(incident),
+    }
+}
+
+/// A lockdown stands until it is lifted; what else was taken back stays so.
+fn state(incident: &Incident) -> (&'static str, &'static str) {
+    match (incident.target_kind.as_str(), incident.closed_at) {
+        ("customer", None) => ("alarm", "Locked"),
+        ("customer", Some(_)) => ("quiet", "Unlocked"),
+        (_, _) => ("quiet", "Done"),
     }
 }
 

@@ -1,13 +1,12 @@
 //! The lines of a customer's page: devices, sessions, events, changes and incidents, in words.
 
 use super::events::{self, Known};
-use super::incidents::{person, what};
+use super::incidents::person;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::audit::Row;
 use crate::model::customer::ContactChange;
 use crate::model::device::Device;
-use crate::model::incident::Incident;
 use crate::policy::{device_name, mask};
 use crate::service::caller::{COUNTED, Caller, OnDevice, recent};
 use crate::service::sessions::SessionView;
@@ -91,22 +90,6 @@ pub struct Change {
     pub after: Option<String>,
     /// By whom.
     pub by: String,
-}
-
-/// An incident.
-pub struct IncidentLine {
-    /// Its number.
-    pub id: String,
-    /// When.
-    pub at: Moment,
-    /// What was done, to what.
-    pub what: &'static str,
-    /// Why.
-    pub why: String,
-    /// By whom.
-    pub by: String,
-    /// Kind of chip, and words.
-    pub state: (&'static str, &'static str),
 }
 
 /// What the person on the phone must be told of, or asked about.
@@ -223,19 +206,6 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// An incident.
-    #[must_use]
-    pub fn incident(&self, incident: &Incident) -> IncidentLine {
-        IncidentLine {
-            id: incident.incident_id.to_string(),
-            at: self.moments.show(incident.opened_at),
-            what: what(&incident.target_kind),
-            why: incident.reason.clone(),
-            by: person(&incident.opened_by),
-            state: incident_state(incident),
-        }
-    }
-
     /// What must not be overlooked.
     #[must_use]
     pub fn warnings(&self, caller: &Caller, now: Timestamp) -> Vec<Warning> {
@@ -263,14 +233,6 @@ fn field(change: &ContactChange) -> &'static str {
         "email" => "E-mail address",
         "name" => "Name",
         _ => "Contact detail",
-    }
-}
-
-fn incident_state(incident: &Incident) -> (&'static str, &'static str) {
-    match (incident.target_kind.as_str(), incident.closed_at) {
-        ("customer", None) => ("alarm", "Locked"),
-        ("customer", Some(_)) => ("quiet", "Unlocked"),
-        (_, _) => ("quiet", "Done"),
     }
 }
 

@@ -3,8 +3,7 @@
 
 use askama::Template;
 use rocket::http::Status;
-use rocket::response::Redirect;
-use rocket::{Responder, get, post};
+use rocket::{get, post};
 use uuid::Uuid;
 
 use super::super::Shared;
@@ -20,6 +19,7 @@ use crate::policy::roles::Deed;
 use crate::service::about::{self, About};
 use crate::service::lockdown;
 use crate::service::taking_back::Taken;
+use crate::web::answer::Answer;
 use crate::web::guard::staff::{Staff, StaffForm};
 use crate::web::moment::Moments;
 use crate::web::page::{Frame, Page};
@@ -89,15 +89,6 @@ struct UnconfirmedPage {
     form: Form,
 }
 
-/// Where a press leads.
-#[derive(Responder)]
-pub enum Pressed {
-    /// The receipt.
-    Receipt(Box<Redirect>),
-    /// Something to be read first.
-    Page(Box<Page>),
-}
-
 /// The form of a lockdown, as the customer's page and the question's page show it.
 #[must_use]
 pub fn lock_form(staff: &Staff, id: &CustomerId) -> Form {
@@ -112,7 +103,7 @@ pub async fn ask_lock(app: &Shared, staff: Staff, id: &str) -> Result<Page, Cons
 }
 
 #[post("/console/customers/<id>/lockdown", data = "<form>")]
-pub async fn lock(app: &Shared, staff: Staff, id: &str, form: StaffForm) -> Result<Pressed, ConsoleError> {
+pub async fn lock(app: &Shared, staff: Staff, id: &str, form: StaffForm) -> Result<Answer, ConsoleError> {
     let actor = staff.may(Deed::Lock)?;
     let id = CustomerId::parse(id).map_err(|_| ConsoleError::not_found())?;
     let shown = lock_form(&staff, &id).filled(&form.0);
@@ -130,7 +121,7 @@ pub async fn ask_device(app: &Shared, staff: Staff, id: &str) -> Result<Page, Co
 }
 
 #[post("/console/devices/<id>/revoke", data = "<form>")]
-pub async fn revoke_device(app: &Shared, staff: Staff, id: &str, form: StaffForm) -> Result<Pressed, ConsoleError> {
+pub async fn revoke_device(app: &Shared, staff: Staff, id: &str, form: StaffForm) -> Result<Answer, ConsoleError> {
     let actor = staff.may(Deed::Revoke)?;
     let id = uuid(id)?;
     let shown = device_form(&staff, id).filled(&form.0);
@@ -148,7 +139,7 @@ pub async fn ask_session(app: &Shared, staff: Staff, id: &str) -> Result<Page, C
 }
 
 #[post("/console/sessions/<id>/revoke", data = "<form>")]
-pub async fn end_session(app: &Shared, staff: Staff, id: &str, form: StaffForm) -> Result<Pressed, ConsoleError> {
+pub async fn end_session(app: &Shared, staff: Staff, id: &str, form: StaffForm) -> Result<Answer, ConsoleError> {
     let actor = staff.may(Deed::Revoke)?;
     let id = uuid(id)?;
     let shown = session_form(&staff, id).filled(&form.0);
@@ -220,21 +211,19 @@ fn question(app: &Shared, staff: &Staff, about: &About, (ask, form): (Ask, Form)
 }
 
 /// The question again, with what is wrong.
-pub(super) fn again(page: Page) -> Pressed {
-    Pressed::Page(Box::new(page.with_status(Status::UnprocessableEntity)))
+pub(super) fn again(page: Page) -> Answer {
+    Answer::page(page.with_status(Status::UnprocessableEntity))
 }
 
 /// To the receipt, or to the page that says that nothing is confirmed.
-fn pressed(app: &Shared, staff: &Staff, taken: Taken, form: Form) -> Result<Pressed, ConsoleError> {
+fn pressed(app: &Shared, staff: &Staff, taken: Taken, form: Form) -> Result<Answer, ConsoleError> {
     match taken {
         Taken::NotFound => Err(ConsoleError::not_found()),
         Taken::KeyReused => Err(key_reused()),
-        Taken::Receipt(Receipt::Confirmed { incident, .. }) => {
-            Ok(Pressed::Receipt(Box::new(Redirect::to(format!("/console/incidents/{incident}")))))
-        }
+        Taken::Receipt(Receipt::Confirmed { incident, .. }) => Ok(Answer::to(format!("/console/incidents/{incident}"))),
         Taken::Receipt(Receipt::Unconfirmed { incident, .. }) => {
             let page = unconfirmed(app, staff, incident.to_string(), form)?;
-            Ok(Pressed::Page(Box::new(page)))
+            Ok(Answer::page(page))
         }
     }
 }

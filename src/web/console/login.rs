@@ -1,9 +1,8 @@
 //! Signing in to the console and out of it. Every answer to a wrong try is the same, whoever it was.
 
 use askama::Template;
-use rocket::http::{CookieJar, Header, Status};
-use rocket::response::Redirect;
-use rocket::{Responder, get, post};
+use rocket::http::{CookieJar, Status};
+use rocket::{get, post};
 
 use super::super::Shared;
 use super::error::ConsoleError;
@@ -11,6 +10,7 @@ use crate::policy::return_to;
 use crate::secret::text::SecretText;
 use crate::service::staff_session::{StaffLogin, StaffSignIn};
 use crate::service::{pages, staff_session};
+use crate::web::answer::{Answer, SignedOut};
 use crate::web::guard::body::Form;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
@@ -32,22 +32,6 @@ struct LoginPage {
     username: String,
     next: String,
     csrf: String,
-}
-
-/// The sign-in page, or where it leads.
-#[derive(Responder)]
-pub enum Answer {
-    /// The page.
-    Page(Box<Page>),
-    /// On.
-    Redirect(Box<Redirect>),
-}
-
-/// Signed out: the browser forgets what it kept.
-#[derive(Responder)]
-pub struct SignedOut {
-    inner: Redirect,
-    clear: Header<'static>,
 }
 
 #[get("/console/login")]
@@ -107,7 +91,7 @@ pub async fn submit(
             cookies::set(jar, cookies::CONSOLE_BROWSER, &browser, Some(400));
             cookies::clear(jar, cookies::CONSOLE_LOGIN);
             let to = next(&form.0).unwrap_or_else(|| "/console".to_owned());
-            Ok(Answer::Redirect(Box::new(Redirect::to(to))))
+            Ok(Answer::to(to))
         }
         StaffLogin::Refused => shown(page, Status::UnprocessableEntity, None),
         StaffLogin::Wait(wait) => {
@@ -119,7 +103,7 @@ pub async fn submit(
 
 fn shown(page: LoginPage, status: Status, retry_after: Option<u64>) -> Result<Answer, ConsoleError> {
     let shown = Page::render(&page.frame, &page)?.with_status(status).retrying(retry_after);
-    Ok(Answer::Page(Box::new(shown)))
+    Ok(Answer::page(shown))
 }
 
 #[post("/console/sign-out", data = "<_form>")]
@@ -131,6 +115,5 @@ pub async fn sign_out(
 ) -> Result<SignedOut, ConsoleError> {
     staff_session::sign_out(app, &staff.actor, staff.session_id).await?;
     cookies::clear(jar, cookies::CONSOLE);
-    let inner = Redirect::to("/console/login?signed_out=1");
-    Ok(SignedOut { inner, clear: Header::new("Clear-Site-Data", "\"cache\"") })
+    Ok(SignedOut::to("/console/login?signed_out=1"))
 }

@@ -1,8 +1,7 @@
 //! One box for whatever the caller says: their number at the bank, telephone, e-mail address or name.
 
 use askama::Template;
-use rocket::response::Redirect;
-use rocket::{Responder, get};
+use rocket::get;
 
 use super::super::Shared;
 use super::error::ConsoleError;
@@ -13,6 +12,7 @@ use crate::model::ids::CustomerId;
 use crate::policy::mask;
 use crate::policy::roles::Deed;
 use crate::service::search::{LookUp, look_up};
+use crate::web::answer::Answer;
 use crate::web::guard::query::Query;
 use crate::web::guard::staff::Staff;
 use crate::web::page::{Frame, Page};
@@ -39,15 +39,6 @@ struct Line {
     state: State,
 }
 
-/// The page, or the one customer who is meant.
-#[derive(Responder)]
-pub enum Answer {
-    /// The page.
-    Page(Box<Page>),
-    /// The customer.
-    Redirect(Box<Redirect>),
-}
-
 #[get("/console/customers")]
 pub async fn show(app: &Shared, staff: Staff, query: Query) -> Result<Answer, ConsoleError> {
     let actor = staff.may(Deed::SearchCustomer)?;
@@ -57,7 +48,7 @@ pub async fn show(app: &Shared, staff: Staff, query: Query) -> Result<Answer, Co
     }
     let after = query.0.get("after").and_then(|id| CustomerId::parse(id).ok());
     match look_up(app, actor, &words, after.as_ref()).await? {
-        LookUp::One(id) => Ok(Answer::Redirect(Box::new(Redirect::to(format!("/console/customers/{id}"))))),
+        LookUp::One(id) => Ok(Answer::to(format!("/console/customers/{id}"))),
         LookUp::Many(found, last) => page(app, &staff, words, (found, last)),
         LookUp::Nobody => page(app, &staff, words, (Vec::new(), None)),
         LookUp::Wait(wait) => Err(ConsoleError::too_many(&wait)),
@@ -84,7 +75,7 @@ fn page(
         words,
         next,
     };
-    Ok(Answer::Page(Box::new(Page::render(&page.frame, &page)?)))
+    Ok(Answer::page(Page::render(&page.frame, &page)?))
 }
 
 fn line(found: &Found) -> Line {

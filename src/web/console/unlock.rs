@@ -2,14 +2,13 @@
 
 use askama::Template;
 use rocket::http::Status;
-use rocket::response::Redirect;
 use rocket::{get, post};
 
 use super::super::Shared;
 use super::error::ConsoleError;
 use super::frame::StaffFrame;
 use super::lines::{Change, Names};
-use super::lockdown::{Pressed, again, key_reused};
+use super::lockdown::{again, key_reused};
 use super::person::Head;
 use super::question::{Form, Kind, may_ask};
 use crate::model::ids::{CustomerId, IncidentId};
@@ -17,6 +16,7 @@ use crate::policy::roles::Deed;
 use crate::service::search::contact_changes;
 use crate::service::unlock::{self, Request, Unlocked};
 use crate::service::{about, caller};
+use crate::web::answer::Answer;
 use crate::web::guard::staff::{Staff, StaffForm};
 use crate::web::moment::Moments;
 use crate::web::page::{Frame, Page};
@@ -56,7 +56,7 @@ pub async fn ask(app: &Shared, staff: Staff, id: &str) -> Result<Page, ConsoleEr
 }
 
 #[post("/console/customers/<id>/unlock", data = "<sent>")]
-pub async fn lift(app: &Shared, staff: Staff, id: &str, sent: StaffForm) -> Result<Pressed, ConsoleError> {
+pub async fn lift(app: &Shared, staff: Staff, id: &str, sent: StaffForm) -> Result<Answer, ConsoleError> {
     let actor = staff.may(Deed::Unlock)?;
     let id = CustomerId::parse(id).map_err(|_| ConsoleError::not_found())?;
     let shown = form(&staff, &id).filled(&sent.0);
@@ -73,11 +73,9 @@ pub async fn lift(app: &Shared, staff: Staff, id: &str, sent: StaffForm) -> Resu
     lifted(done)
 }
 
-fn lifted(done: Unlocked) -> Result<Pressed, ConsoleError> {
+fn lifted(done: Unlocked) -> Result<Answer, ConsoleError> {
     match done {
-        Unlocked::Done(incident) => {
-            Ok(Pressed::Receipt(Box::new(Redirect::to(format!("/console/incidents/{incident}")))))
-        }
+        Unlocked::Done(incident) => Ok(Answer::to(format!("/console/incidents/{incident}"))),
         Unlocked::NotFound => Err(ConsoleError::not_found()),
         Unlocked::NotLocked => Err(conflict("Not locked", "This customer is not locked. Nothing was changed.")),
         Unlocked::Another => Err(conflict(

@@ -2,8 +2,7 @@
 
 use rocket::http::CookieJar;
 use rocket::http::uri::Origin;
-use rocket::response::Redirect;
-use rocket::{Responder, get, post};
+use rocket::{get, post};
 
 use super::super::Shared;
 use crate::limits::{Rule, address_key};
@@ -11,27 +10,13 @@ use crate::model::device::{DeviceDetails, detail};
 use crate::service::allowance;
 use crate::service::authorize::{Asked, Step, begin};
 use crate::service::pages;
+use crate::web::answer::Answer;
 use crate::web::envelope::Empty;
 use crate::web::guard::body::Form;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
 use crate::web::page::PageError;
-
-/// An authorization answer.
-#[derive(Responder)]
-pub enum Answer {
-    /// To the client, or to our next page.
-    Redirect(Box<Redirect>),
-    /// Nothing happens on HEAD.
-    Empty(Empty),
-}
-
-impl Answer {
-    fn to(uri: String) -> Self {
-        Self::Redirect(Box::new(Redirect::to(uri)))
-    }
-}
 
 #[get("/oauth/authorize")]
 pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Origin<'_>) -> Result<Answer, PageError> {
@@ -53,7 +38,7 @@ pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Ori
         Step::Consent(login) => (login, "/consent"),
     };
     cookies::set(jar, cookies::LOGIN, &pages::login_cookie(app, login.login_id, login.expires_at), None);
-    Ok(Answer::to(page.to_owned()))
+    Ok(Answer::to(page))
 }
 
 /// Continued by GET with the same parameters, so that our own cookies are sent.

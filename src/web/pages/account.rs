@@ -1,12 +1,12 @@
 //! A person's own page: who is signed in here, and signing out.
 
 use askama::Template;
-use rocket::http::{CookieJar, Header};
-use rocket::response::Redirect;
-use rocket::{Responder, get, post};
+use rocket::http::CookieJar;
+use rocket::{get, post};
 
 use super::super::Shared;
 use crate::service::pages;
+use crate::web::answer::{Answer, SignedOut};
 use crate::web::guard::body::Form;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
@@ -30,26 +30,10 @@ struct SignedOutPage {
     frame: Frame,
 }
 
-/// The account page, or the sign-in page.
-#[derive(Responder)]
-pub enum Answer {
-    /// The page.
-    Page(Box<Page>),
-    /// Sign in first.
-    Redirect(Box<Redirect>),
-}
-
-/// Signed out: the browser forgets what it kept.
-#[derive(Responder)]
-pub struct SignedOut {
-    inner: Redirect,
-    clear: Header<'static>,
-}
-
 #[get("/account")]
 pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
     let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await? else {
-        return Ok(Answer::Redirect(Box::new(Redirect::to("/login"))));
+        return Ok(Answer::to("/login"));
     };
     let session = record.session;
     let page = AccountPage {
@@ -59,7 +43,7 @@ pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Resul
         since: Moments::new(app).show(session.auth_at),
         csrf: csrf(app, &session.browser_session_id),
     };
-    Ok(Answer::Page(Box::new(Page::render(&page.frame, &page)?)))
+    Ok(Answer::page(Page::render(&page.frame, &page)?))
 }
 
 #[post("/account/sign-out", data = "<form>")]
@@ -76,7 +60,7 @@ pub async fn sign_out(
     }
     cookies::clear(jar, cookies::SESSION);
     cookies::clear(jar, cookies::LOGIN);
-    Ok(SignedOut { inner: Redirect::to("/signed-out"), clear: Header::new("Clear-Site-Data", "\"cache\"") })
+    Ok(SignedOut::to("/signed-out"))
 }
 
 #[get("/signed-out")]

@@ -6,8 +6,7 @@
 use askama::Template;
 use chrono::TimeDelta;
 use rocket::http::{CookieJar, Status};
-use rocket::response::Redirect;
-use rocket::{Responder, get, post};
+use rocket::{get, post};
 
 use super::super::Shared;
 use crate::model::login::{BrowserSession, Login};
@@ -16,6 +15,7 @@ use crate::policy::scope::{optional, picked};
 use crate::policy::scope_words;
 use crate::service::consent::{After, Question, Yes, approve, deny, question};
 use crate::service::pages;
+use crate::web::answer::Answer;
 use crate::web::guard::body::Form;
 use crate::web::guard::cookies;
 use crate::web::guard::info::RequestInfo;
@@ -49,15 +49,6 @@ struct Line {
     known: Option<scope_words::ScopeWords>,
     is_optional: bool,
     is_ticked: bool,
-}
-
-/// The page, or on.
-#[derive(Responder)]
-pub enum Answer {
-    /// Still to be answered.
-    Page(Box<Page>),
-    /// Back to the application.
-    Redirect(Box<Redirect>),
 }
 
 /// The sign-in in progress and the person of this browser; both must be there and belong together.
@@ -145,7 +136,7 @@ pub async fn decide(
         }
         (Some("approve"), None) => {
             let page = page(app, &login, &browser, (asked, Some(NOTHING_TICKED)))?;
-            return Ok(Answer::Page(Box::new(page.with_status(Status::UnprocessableEntity))));
+            return Ok(Answer::page(page.with_status(Status::UnprocessableEntity)));
         }
         (Some(_) | None, _) => return Err(PageError::malformed()),
     };
@@ -162,7 +153,7 @@ fn go_on(jar: &CookieJar<'_>, after: After) -> Result<Answer, PageError> {
     match after {
         After::Redirect(to) => {
             cookies::clear(jar, cookies::LOGIN);
-            Ok(Answer::Redirect(Box::new(Redirect::to(to))))
+            Ok(Answer::to(to))
         }
         After::Account | After::Consent | After::Stale => Err(PageError::stale()),
     }

@@ -2,8 +2,7 @@
 
 use askama::Template;
 use rocket::http::{CookieJar, Status};
-use rocket::response::Redirect;
-use rocket::{Responder, get, post};
+use rocket::{get, post};
 
 use super::super::Shared;
 use crate::limits::{Rule, address_key};
@@ -13,6 +12,7 @@ use crate::service::allowance;
 use crate::service::consent::{After, after_sign_in};
 use crate::service::login::{LoginOutcome, SignIn, Welcome, sign_in};
 use crate::service::pages;
+use crate::web::answer::Answer;
 use crate::web::envelope::Empty;
 use crate::web::guard::body::Form;
 use crate::web::guard::client_hints;
@@ -42,17 +42,6 @@ struct RestrictedPage {
     frame: Frame,
 }
 
-/// The sign-in page, or where it leads.
-#[derive(Responder)]
-pub enum Answer {
-    /// The page.
-    Page(Box<Page>),
-    /// On.
-    Redirect(Box<Redirect>),
-    /// Nothing happens on HEAD.
-    Empty(Empty),
-}
-
 #[get("/login")]
 pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
     if info.is_head {
@@ -63,7 +52,7 @@ pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Resul
         None => begin(app, &info, jar).await?,
     };
     let hint = login.request.as_ref().and_then(|request| request.login_hint.clone());
-    Ok(Answer::Page(Box::new(page(app, &login, hint.unwrap_or_default(), None).await?)))
+    Ok(Answer::page(page(app, &login, hint.unwrap_or_default(), None).await?))
 }
 
 /// Somebody opened the sign-in page by itself. That enters a row, so it is limited as authorization requests are.
@@ -115,11 +104,11 @@ pub async fn submit(
         LoginOutcome::Restricted => {
             let page = RestrictedPage { frame: Frame::new(app) };
             let page = Page::render(&page.frame, &page)?.with_status(Status::Forbidden);
-            Ok(Answer::Page(Box::new(page)))
+            Ok(Answer::page(page))
         }
         LoginOutcome::Wait(wait) => {
             let page = page(app, &login, typed, Some(waiting(wait.seconds()))).await?;
-            Ok(Answer::Page(Box::new(page.with_status(Status::TooManyRequests).retry_after(wait.seconds()))))
+            Ok(Answer::page(page.with_status(Status::TooManyRequests).retry_after(wait.seconds())))
         }
         LoginOutcome::Stale => Err(PageError::stale()),
     }
@@ -131,7 +120,7 @@ fn password(form: &Pairs) -> SecretText {
 
 async fn refused(app: &Shared, login: &Login, typed: String) -> Result<Answer, PageError> {
     let page = page(app, login, typed, Some(WRONG.to_owned())).await?;
-    Ok(Answer::Page(Box::new(page.with_status(Status::UnprocessableEntity))))
+    Ok(Answer::page(page.with_status(Status::UnprocessableEntity)))
 }
 
 /// New cookies, then consent, the client, or the account page.
@@ -142,12 +131,12 @@ async fn go_on(app: &Shared, info: &RequestInfo, jar: &CookieJar<'_>, welcome: &
         After::Consent => {
             let cookie = pages::login_cookie(app, welcome.login.login_id, welcome.login.expires_at);
             cookies::set(jar, cookies::LOGIN, &cookie, None);
-            return Ok(Answer::Redirect(Box::new(Redirect::to("/consent"))));
+            return Ok(Answer::to("/consent"));
         }
         After::Redirect(to) => to,
         After::Account => "/account".to_owned(),
         After::Stale => return Err(PageError::stale()),
     };
     cookies::clear(jar, cookies::LOGIN);
-    Ok(Answer::Redirect(Box::new(Redirect::to(to))))
+    Ok(Answer::to(to))
 }
