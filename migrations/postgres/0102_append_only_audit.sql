@@ -15,5 +15,7 @@ ALTER TABLE customers ALTER COLUMN name_folded TYPE TEXT COLLATE "C";
 CREATE INDEX customers_by_name ON customers (name_folded, customer_id);
 
 -- Which history of the database this server writes: a promoted standby begins a new one, and says so at once (its control
--- file does so only after a checkpoint). Feed numbers, rows of nodes and acknowledgements hold within one.
-CREATE VIEW timelines AS SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline;
+-- file does so only after a checkpoint). Feed numbers, rows of nodes and acknowledgements hold within one. And what time it is
+-- there, in milliseconds since 1970.
+CREATE VIEW timelines AS SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline,
+    CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS clock_ms;

@@ -25,6 +25,7 @@ use crate::model::incident::Durability;
 pub struct Db {
     pub(super) pools: Pools,
     ordinary: Arc<Semaphore>,
+    hint: Option<Hint>,
 }
 
 /// A pool per engine. SQLite has one writer, so that a transaction never meets another.
@@ -108,7 +109,11 @@ impl Db {
     }
 
     fn new(pools: Pools, ordinary: usize) -> Self {
-        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)) }
+        let hint = match &pools {
+            Pools::Postgres { lane, .. } => Some(Hint::new(lane)),
+            Pools::Sqlite { .. } => None,
+        };
+        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)), hint }
     }
 
     /// Whether this is the embedded engine.
@@ -143,7 +148,7 @@ impl Db {
             Pools::Postgres { pool, .. } => in_time(pool.begin()).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
         };
-        Ok(Conn::new(line, Some(place), self.hint()))
+        Ok(Conn::new(line, Some(place), self.hint.clone()))
     }
 
     /// The same for taking something back and for leases: it stands in no queue behind sign-ins and tokens (RAT-03).
@@ -152,14 +157,7 @@ impl Db {
             Pools::Postgres { lane, .. } => in_time(lane.begin()).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
         };
-        Ok(Conn::new(line, None, self.hint()))
-    }
-
-    fn hint(&self) -> Option<Hint> {
-        match &self.pools {
-            Pools::Postgres { pool, .. } => Some(Hint::new(pool)),
-            Pools::Sqlite { .. } => None,
-        }
+        Ok(Conn::new(line, None, self.hint.clone()))
     }
 
     /// Where an acknowledged commit is safe right now.

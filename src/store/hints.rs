@@ -1,6 +1,8 @@
 //! Hints that the feed grew: a notification on PostgreSQL, the file's version on SQLite. Only ever a hint: it may be lost,
 //! and no promise rests on it (a lease does). Knows two engines, like `engine`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
@@ -17,16 +19,29 @@ pub const POLL: Duration = Duration::from_millis(10);
 /// Sends a notification after a commit. Not inside the transaction: a full queue would fail the COMMIT itself, and the
 /// revocation with it.
 #[derive(Clone, Debug)]
-pub(super) struct Hint(PgPool);
+pub(super) struct Hint {
+    lane: PgPool,
+    is_due: Arc<AtomicBool>,
+}
 
 impl Hint {
-    pub(super) fn new(pool: &PgPool) -> Self {
-        Self(pool.clone())
+    pub(super) fn new(lane: &PgPool) -> Self {
+        Self { lane: lane.clone(), is_due: Arc::default() }
     }
 
+    /// Of many commits at once, those that come before one notification is sent share it.
     pub(super) fn send(self) {
+        if self.is_due.swap(true, Ordering::SeqCst) {
+            return;
+        }
         tokio::spawn(async move {
-            if let Err(error) = in_time(sqlx::query("NOTIFY rescind_feed").execute(&self.0)).await {
+            let notify = async {
+                let mut conn = self.lane.acquire().await?;
+                self.is_due.store(false, Ordering::SeqCst);
+                sqlx::query("NOTIFY rescind_feed").execute(&mut *conn).await
+            };
+            if let Err(error) = in_time(notify).await {
+                self.is_due.store(false, Ordering::SeqCst);
                 tracing::debug!(%error, "a hint was not sent");
             }
         });

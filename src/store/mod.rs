@@ -48,6 +48,9 @@ pub enum StoreError {
     /// The database refused the statement.
     #[error("the database refused: {0}")]
     Refused(String),
+    /// The database shows an older state of the same history than it has shown before: a backup was put back.
+    #[error("the database is older than it was: run `rescind restored`")]
+    Older,
     /// A stored value is not what it should be.
     #[error("the column {0} holds something unreadable")]
     Unreadable(&'static str),

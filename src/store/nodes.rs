@@ -85,6 +85,8 @@ pub struct Registered {
     pub settled: String,
     /// The longest lease any node ever had.
     pub longest_ms: i64,
+    /// What time it is there, in milliseconds since 1970.
+    pub clock_ms: i64,
     /// The nodes.
     pub nodes: Vec<NodeRow>,
 }
@@ -102,6 +104,7 @@ struct Line {
     timeline: String,
     settled: String,
     longest_ms: i64,
+    clock_ms: i64,
     node: Option<NodeRow>,
 }
 
@@ -112,6 +115,7 @@ impl FromRow for Line {
             timeline: row.get("now_timeline")?,
             settled: row.get("settled")?,
             longest_ms: row.get("longest_ms")?,
+            clock_ms: row.get("clock_ms")?,
             node: id.map(|_| NodeRow::from_row(row)).transpose()?,
         })
     }
@@ -119,14 +123,15 @@ impl FromRow for Line {
 
 /// All nodes, in one statement.
 pub async fn list(conn: &mut Conn) -> Result<Registered, StoreError> {
-    let sql = "SELECT t.timeline AS now_timeline, s.timeline AS settled, s.longest_ms,
+    let sql = "SELECT t.timeline AS now_timeline, t.clock_ms, s.timeline AS settled, s.longest_ms,
                       n.node_id, n.lease_ms, n.value, n.applied, n.timeline, n.protocol
                FROM feed_state s CROSS JOIN timelines t LEFT JOIN nodes n ON n.node_id = n.node_id WHERE s.one = 1";
     let lines: Vec<Line> = conn.fetch_all(sql, &[]).await?;
     let first = lines.first().ok_or(StoreError::Unreadable("settled"))?;
     let (timeline, settled) = (first.timeline.clone(), first.settled.clone());
-    let longest_ms = first.longest_ms;
-    Ok(Registered { timeline, settled, longest_ms, nodes: lines.into_iter().filter_map(|line| line.node).collect() })
+    let (longest_ms, clock_ms) = (first.longest_ms, first.clock_ms);
+    let nodes = lines.into_iter().filter_map(|line| line.node).collect();
+    Ok(Registered { timeline, settled, longest_ms, clock_ms, nodes })
 }
 
 /// Notes that whoever had a lease in an earlier history has waited it out: after the longest lease was waited since this

@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn registered(nodes: Vec<NodeRow>) -> Registered {
-        Registered { timeline: "1".to_owned(), settled: "1".to_owned(), longest_ms: 9_000, nodes }
+        Registered { timeline: "1".to_owned(), settled: "1".to_owned(), longest_ms: 9_000, clock_ms: 0, nodes }
     }
 
     /// The look of somebody who waits for number 5 since so many milliseconds.

@@ -9,8 +9,8 @@
 //!
 //! An embedded database has one serving process: it looks at the file's version instead.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -21,12 +21,16 @@ use uuid::Uuid;
 use super::lease::Lease;
 use super::memory::View;
 use crate::clock::{Clock, SinceBoot, Timestamp};
+use crate::model::feed::{Mark, Tail};
 use crate::store::{Db, StoreError, feed};
 
 /// Most entries a view holds.
 const MOST: usize = 200_000;
 /// How long a poll of an embedded database vouches for what is known.
 pub const EMBEDDED: Duration = Duration::from_millis(50);
+
+/// How far the database's clock may be from ours.
+const CLOCKS_MS: i64 = 1_000;
 
 /// What this process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,29 @@ pub struct Node {
     pub(super) applied: watch::Sender<i64>,
     /// Asks the task to look at once.
     pub(super) poke: Notify,
+    /// The last point of the feed that was ever seen, whatever was dropped since.
+    furthest: Mutex<Option<Furthest>>,
+    has_other_time: AtomicBool,
+}
+
+/// A point of the feed, in one history and one life of the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Furthest {
+    mark: Mark,
+    incarnation: String,
+}
+
+impl Furthest {
+    fn of(tail: &Tail) -> Self {
+        Self { mark: tail.mark.clone(), incarnation: tail.incarnation.clone() }
+    }
+
+    /// Whether a read that was sent later shows less: the same history and life, and a number that was taken is free again.
+    fn is_beyond(&self, later: &Self) -> bool {
+        self.incarnation == later.incarnation
+            && self.mark.timeline == later.mark.timeline
+            && self.mark.number > later.mark.number
+    }
 }
 
 impl Node {
@@ -75,7 +102,9 @@ impl Node {
         let Making { db, clock, lease, draw } = making;
         let (role, view) = (AtomicU8::new(Role::Command as u8), RwLock::new(View::new(MOST)));
         let applied = watch::Sender::new(-1);
-        Self { db, clock, length: lease, draw, role, lease: Lease::default(), view, applied, poke: Notify::new() }
+        let (lease, length) = (Lease::default(), lease);
+        let (poke, furthest, has_other_time) = (Notify::new(), Mutex::new(None), AtomicBool::new(false));
+        Self { db, clock, length, draw, role, lease, view, applied, poke, furthest, has_other_time }
     }
 
     /// What this process does.
@@ -88,12 +117,13 @@ impl Node {
         }
     }
 
-    /// Begins to serve. The task of a node that answers from memory runs until it is stopped.
+    /// Begins to serve. The task of the node runs until it is stopped.
     #[must_use]
     pub fn serve(self: &Arc<Self>, role: Role) -> Serving {
         self.role.store(role as u8, Ordering::SeqCst);
         let stop = Arc::new(Notify::new());
-        let task = (role == Role::Fast).then(|| tokio::spawn(super::task::run(self.clone(), stop.clone())));
+        let has_task = role == Role::Fast || !self.db.is_embedded();
+        let task = has_task.then(|| tokio::spawn(super::task::run(self.clone(), stop.clone())));
         Serving { stop, task }
     }
 
@@ -124,21 +154,47 @@ impl Node {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn furthest(&self) -> MutexGuard<'_, Option<Furthest>> {
+        self.furthest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the database's clock and ours agree to a second: what expires would do so at other times on other nodes.
+    #[must_use]
+    pub fn has_same_time(&self) -> bool {
+        !self.has_other_time.load(Ordering::SeqCst)
+    }
+
+    /// What time it was there, in milliseconds since 1970, between some time of ours and now.
+    pub(super) fn compare_clocks(&self, before: Timestamp, there_ms: i64) {
+        let (before, after) = (before.timestamp_millis(), self.clock.now().timestamp_millis());
+        let is_other = there_ms < before - CLOCKS_MS || there_ms > after + CLOCKS_MS;
+        if is_other != self.has_other_time.swap(is_other, Ordering::SeqCst) {
+            tracing::warn!(agree = !is_other, there_ms, here_ms = after, "this machine's clock and the database's");
+        }
+    }
+
     fn change(&self) -> RwLockWriteGuard<'_, View> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the feed's tail and applies it; up to where. `None`: the tail is of another history or life of the data, or
-    /// everything was dropped meanwhile.
+    /// everything was dropped meanwhile. [`StoreError::Older`]: an older state of the data was put back underneath us, and
+    /// what was taken back since is not known any more (SEC-05).
     pub async fn catch_up(&self) -> Result<Option<i64>, StoreError> {
-        let before = self.view().standing();
+        // Both before the read is sent.
+        let (before, furthest) = (self.view().standing(), self.furthest().clone());
         let tail = feed::tail(&mut self.db.read_first().await?, before.number).await?;
+        let seen = Furthest::of(&tail);
+        if furthest.is_some_and(|furthest| furthest.is_beyond(&seen)) {
+            self.drop_all();
+            return Err(StoreError::Older);
+        }
+        *self.furthest() = Some(seen);
         let mut view = self.change();
         if view.standing().life != before.life {
             return Ok(None);
         }
-        // A counter below what was applied before the read was sent: an older state of the data, restored underneath us.
-        let is_ours = tail.mark.number >= before.number && view.apply(&tail);
+        let is_ours = view.apply(&tail);
         let applied = view.standing().number;
         drop(view);
         if !is_ours {

@@ -1,14 +1,13 @@
-//! The task of a node that answers from memory. Failures are told once a round and tried again; the lease ends by itself.
+//! The task of a serving node. Failures are told once a round and tried again; the lease ends by itself.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
-use super::node::{EMBEDDED, Node};
+use super::node::{EMBEDDED, Node, Role};
+use super::others::Others;
 use crate::clock::SinceBoot;
 use crate::store::hints::{Listener, POLL};
 use crate::store::nodes::{self, NodeRow, PROTOCOL};
@@ -43,7 +42,11 @@ pub(super) async fn run(node: Arc<Node>, stop: Arc<Notify>) {
 async fn work(node: &Node, row: &mut Option<NodeRow>) {
     let mut between = Between::default();
     loop {
-        let done = if node.db.is_embedded() { poll(node).await } else { between.round(node, row).await };
+        let done = match (node.role(), node.db.is_embedded()) {
+            (Role::Fast, true) => poll(node).await,
+            (Role::Fast, false) => between.round(node, row).await,
+            (Role::Plain | Role::Command, _) => watch(node).await,
+        };
         if let Err(error) = done {
             tracing::warn!(%error, "what was taken back can't be read: checks stop when the lease ends");
             between.listener = None;
@@ -66,6 +69,16 @@ async fn poll(node: &Node) -> Result<(), StoreError> {
             node.grant(from, EMBEDDED);
         }
         let _ = timeout(POLL, node.poke.notified()).await;
+    }
+}
+
+/// A node that reads the truth has no lease. It watches the rows of the others: the last of them may have died, and nobody
+/// should wait for it for ever.
+async fn watch(node: &Node) -> Result<(), StoreError> {
+    let mut others = Others::default();
+    loop {
+        others.look(node).await?;
+        sleep(node.length / 3).await;
     }
 }
 
@@ -166,48 +179,6 @@ async fn leave(node: &Node, row: &NodeRow) -> Result<(), StoreError> {
     let mut tx = node.db.begin_first().await?;
     nodes::delete(&mut tx, row.node_id, row.value).await?;
     tx.commit().await
-}
-
-/// What was seen of other nodes' rows, and of a new history of the database.
-#[derive(Default)]
-struct Others {
-    seen: HashMap<Uuid, (Uuid, SinceBoot)>,
-    settling: Option<(String, SinceBoot)>,
-}
-
-impl Others {
-    /// Takes away rows that were not renewed for their own lease, and notes when a change of history is over.
-    async fn look(&mut self, node: &Node) -> Result<(), StoreError> {
-        let found = nodes::list(&mut node.db.read_first().await?).await?;
-        let now = node.clock.since_boot();
-        let before = std::mem::take(&mut self.seen);
-        for row in &found.nodes {
-            let first = before.get(&row.node_id).filter(|(value, _)| *value == row.value).map_or(now, |seen| seen.1);
-            self.seen.insert(row.node_id, (row.value, first));
-            if now.since(first) > millis(row.lease_ms) {
-                let mut tx = node.db.begin_first().await?;
-                if nodes::delete(&mut tx, row.node_id, row.value).await? {
-                    tracing::warn!(node_id = %row.node_id, "a node has not renewed for its whole lease: its row is gone");
-                }
-                tx.commit().await?;
-            }
-        }
-        if !found.is_settling() {
-            self.settling = None;
-            return Ok(());
-        }
-        let since = match self.settling.take() {
-            Some((timeline, since)) if timeline == found.timeline => since,
-            Some(_) | None => now,
-        };
-        self.settling = Some((found.timeline.clone(), since));
-        if now.since(since) > millis(found.longest_ms) {
-            let mut tx = node.db.begin_first().await?;
-            nodes::settle(&mut tx, &found.timeline).await?;
-            tx.commit().await?;
-        }
-        Ok(())
-    }
 }
 
 pub(super) fn millis(count: i64) -> Duration {

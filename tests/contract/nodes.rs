@@ -103,7 +103,7 @@ async fn f22_in_another_history_of_the_database_nobody_is_renewed_and_waits_are_
 pub async fn change_history(db: &Db) {
     in_one(db, async |c| {
         c.execute("DROP VIEW timelines", &[]).await?;
-        c.execute("CREATE VIEW timelines AS SELECT 'promoted' AS timeline", &[]).await
+        c.execute("CREATE VIEW timelines AS SELECT 'promoted' AS timeline, CAST(0 AS BIGINT) AS clock_ms", &[]).await
     })
     .await
     .unwrap();

@@ -8,7 +8,7 @@ use rescind::model::epoch::EpochKind;
 use rescind::model::feed::Mark;
 use rescind::secret::random;
 use rescind::store::nodes::{self, NodeRow, PROTOCOL, Registered};
-use rescind::store::{Db, epochs, facts, feed};
+use rescind::store::{Db, StoreError, epochs, facts, feed};
 use rescind::view::confirm::Unproven;
 use rescind::view::node::{Making, Node, Role};
 use tokio::time::{sleep, timeout};
@@ -176,12 +176,61 @@ async fn f32_another_life_of_the_data_drops_everything_that_is_known() {
         let life = node.view().standing().life;
         in_one(&db, async |c| facts::set(c, "incarnation", "restored").await).await.unwrap();
         until("another life", async || node.view().standing().life > life && node.is_fresh_soon().await).await;
-        // An older state of the data, before anybody has said so.
-        raise(&db).await;
-        until("it is applied", async || node.view().applied() == Some(1)).await;
-        let life = node.view().standing().life;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sec_05_a_feed_number_below_one_already_seen_stops_serving_until_a_restore_is_said() {
+    on_both_engines(async |db| {
+        let (node, _) = node(&db, 1);
+        let _serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh_soon().await).await;
+        let mark = raise(&db).await;
+        until("it is applied", async || node.view().applied() == Some(mark.number)).await;
+        // What a backup of before shows, nobody having said that it was put back.
         in_one(&db, async |c| c.execute("UPDATE feed_state SET counter = 0", &[]).await).await.unwrap();
-        until("another life", async || node.view().standing().life > life && node.is_fresh_soon().await).await;
+        until("no lease", async || !node.is_fresh()).await;
+        for _ in 0..20 {
+            assert!(matches!(node.catch_up().await, Err(StoreError::Older)), "asking again makes it no better");
+            assert!(!node.is_fresh() && node.view().applied().is_none());
+        }
+        in_one(&db, async |c| facts::set(c, "incarnation", "restored").await).await.unwrap();
+        until("a lease again", async || node.is_fresh_soon().await).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_reads_the_truth_takes_away_the_row_of_one_that_died() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        let dead = silent_row(&db, 1_000).await;
+        let (node, _) = node(&db, 1);
+        let serving = node.serve(Role::Plain);
+        until("it waits for a whole lease", async || list(&db).await.nodes.is_empty()).await;
+        change_history(&db).await;
+        assert!(list(&db).await.is_settling());
+        until("a new history settles too", async || !list(&db).await.is_settling()).await;
+        assert!(!node.is_fresh(), "and vouches for nothing: {dead:?}");
+        serving.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f29_a_clock_that_is_a_second_off_the_databases_is_noticed() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        let (node, clock) = node(&db, 1);
+        let _serving = node.serve(Role::Plain);
+        until("a look", async || node.has_same_time()).await;
+        clock.advance(Duration::from_secs(5));
+        until("it is noticed", async || !node.has_same_time()).await;
     })
     .await;
 }

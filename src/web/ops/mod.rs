@@ -44,6 +44,7 @@ async fn ready(app: &Shared, draining: &State<Draining>) -> Health {
         return Health(Status::ServiceUnavailable, "draining");
     }
     match app.db.ping().await {
+        Ok(()) if !app.checks.node.has_same_time() => Health(Status::ServiceUnavailable, "clock"),
         Ok(()) if !app.knows_what_was_taken_back().await => Health(Status::ServiceUnavailable, "no_lease"),
         Ok(()) => Health(Status::Ok, "ready"),
         Err(error) => {
