@@ -75,7 +75,8 @@ impl Checks {
     fn new(settings: &Settings, db: &Db, clock: &Clock) -> Self {
         let (db, clock) = (db.clone(), clock.clone());
         let making = Making { db, clock, lease: settings.lease, draw: random::id };
-        let (sessions, clients) = (Near::new(settings.near_cache), Near::new(CLIENTS));
+        let refills = if making.db.is_embedded() { 4 } else { 8 };
+        let (sessions, clients) = (Near::new(settings.near_cache, refills), Near::new(CLIENTS, refills));
         Self { node: Arc::new(Node::new(making)), sessions, clients }
     }
 }

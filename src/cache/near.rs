@@ -13,8 +13,6 @@ use crate::model::feed::AsOf;
 const SHARDS: usize = 16;
 /// Keys that share a gate wait for each other's refill.
 const GATES: usize = 256;
-/// Refills at once: the rest of the database's connections are for everybody else.
-const REFILLS: usize = 8;
 
 /// A value as it was read, and what had surely been applied before that read was sent.
 #[derive(Debug)]
@@ -58,16 +56,16 @@ pub struct Refill<'a> {
 }
 
 impl<K: Clone + Eq + Hash, V> Near<K, V> {
-    /// Room for about so many.
+    /// Room for about so many, filled by so many at once: the rest of the database's connections are for everybody else.
     #[must_use]
-    pub fn new(most: usize) -> Self {
+    pub fn new(most: usize, refills: usize) -> Self {
         let shard = || RwLock::new(Shard { places: HashMap::new(), slots: Vec::new(), hand: 0 });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             most_each: (most / SHARDS).max(1),
             hasher: RandomState::new(),
             gates: (0..GATES).map(|_| Mutex::new(())).collect(),
-            refills: Semaphore::new(REFILLS),
+            refills: Semaphore::new(refills),
         }
     }
 
@@ -158,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_was_put_is_found_and_an_older_reading_does_not_replace_a_newer() {
-        let near = Near::new(100);
+        let near = Near::new(100, 1);
         assert!(near.get(&1).is_none() && near.is_empty());
         near.put(1, copy(10, 5));
         near.put(1, copy(11, 4));
@@ -171,7 +169,7 @@ mod tests {
 
     #[test]
     fn it_never_grows_beyond_its_room_and_keeps_what_is_used() {
-        let near = Near::new(SHARDS * 10);
+        let near = Near::new(SHARDS * 10, 1);
         near.put(0, copy(0, 0));
         for n in 1..10_000 {
             assert!(near.get(&0).is_some(), "the one that is always used goes at {n}");
@@ -185,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_many_who_miss_the_same_key_one_fills_it() {
-        let near: Arc<Near<u32, u32>> = Arc::new(Near::new(100));
+        let near: Arc<Near<u32, u32>> = Arc::new(Near::new(100, 8));
         let fills = Arc::new(std::sync::atomic::AtomicU32::new(0));
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..50 {

@@ -11,6 +11,7 @@ use crate::model::color::Color;
 use crate::model::ids::ClientId;
 use crate::model::scope::Scope;
 use crate::policy::client_rules::{NewClient, check};
+use crate::secret::text::SecretText;
 use crate::service::client::{self, Registered};
 use crate::service::lockdown::Why;
 use crate::store::clients;
@@ -155,9 +156,13 @@ async fn create(out: Output, new: New) -> Result<(), Failure> {
 fn answer(out: Output, id: &ClientId, done: Registered) -> Result<(), Failure> {
     match done {
         Registered::Done(None) => out.say(&json!({ "client_id": id }), &format!("client_id: {id}")),
-        Registered::Done(Some(secret)) => {
-            let text = format!("client_id: {id}\nclient_secret: {}\n(shown once)", secret.expose());
-            out.say(&json!({ "client_id": id, "client_secret": secret.expose() }), &text)
+        Registered::Done(Some(secret)) => show_secret(out, id, &secret),
+        Registered::Unproven(secret) => {
+            show_secret(out, id, &secret)?;
+            let what = "the new secret is good, but whether older ones have ended everywhere is not proven";
+            Err(Failure::new(format!(
+                "{what}: servers that don't hear from the database may take them until their lease ends"
+            )))
         }
         Registered::Taken => {
             Err(Failure::new(format!("the name {id} is taken by a client, customer or member of staff")))
@@ -165,6 +170,11 @@ fn answer(out: Output, id: &ClientId, done: Registered) -> Result<(), Failure> {
         Registered::NotFound => Err(Failure::new(format!("there is no client {id}"))),
         Registered::NoSecret => Err(Failure::new(format!("{id} is public and has no secret"))),
     }
+}
+
+fn show_secret(out: Output, id: &ClientId, secret: &SecretText) -> Result<(), Failure> {
+    let text = format!("client_id: {id}\nclient_secret: {}\n(shown once)", secret.expose());
+    out.say(&json!({ "client_id": id, "client_secret": secret.expose() }), &text)
 }
 
 async fn list(out: Output) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! Registering and changing clients.
 
+use super::Fault;
 use super::audit::{Told, record, record_alone};
 use super::lockdown::{self, Why};
 use super::taking_back::Taken;
-use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
@@ -18,6 +18,8 @@ use crate::store::{Conn, StoreError, clients};
 pub enum Registered {
     /// Done; the secret, shown once, where there is one.
     Done(Option<SecretText>),
+    /// The secret is good, but an older one may still be.
+    Unproven(SecretText),
     /// A customer, client or member of staff has that name.
     Taken,
     /// There is no such client.
@@ -52,8 +54,15 @@ pub async fn rotate_secret(app: &App, actor: &Actor, id: &ClientId, end_old: boo
         clients::end_old_secrets(&mut tx, id).await?;
     }
     tell(app, &mut tx, actor, id, "secret rotated").await?;
-    commit_everywhere(app, tx).await?;
-    Ok(Registered::Done(Some(secret)))
+    let told = tx.commit_told().await?;
+    // Whatever the proof says, the new secret is stored, and this is the only time it is shown.
+    match app.checks.node.confirm(told).await {
+        Ok(_) => Ok(Registered::Done(Some(secret))),
+        Err(error) => {
+            tracing::error!(%error, client_id = %id, "the end of older secrets could not be proven");
+            Ok(Registered::Unproven(secret))
+        }
+    }
 }
 
 /// Disables a client: refused at once, and everything it holds is taken back.

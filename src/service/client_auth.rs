@@ -77,7 +77,9 @@ pub async fn prove_checker(app: &App, actor: &Actor, sent: &Credentials) -> Resu
     // Noted before the read is sent.
     let as_of = node.view().as_of();
     let proof = prove(app, actor, sent).await?;
-    if let (Proof::Proven(known), Some(as_of)) = (&proof, as_of) {
+    if let (Proof::Proven(known), Some(as_of)) = (&proof, as_of)
+        && node.follows(&known.timeline)
+    {
         app.checks.clients.put(id.clone(), Arc::new(Copied { value: (**known).clone(), as_of }));
     }
     Ok(proof)

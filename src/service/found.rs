@@ -2,7 +2,9 @@
 //! variant always the truth.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Fault;
@@ -10,10 +12,14 @@ use crate::app::App;
 use crate::cache::near::Copied;
 use crate::model::epoch::Level;
 use crate::model::session::{Record, SubjectKind};
-use crate::policy::verdict::{Verdict, judge};
+use crate::policy::verdict::{Verdict, epochs_current, judge};
 use crate::secret::seal::Reference;
+use crate::store::feed;
 use crate::store::sessions::{self, Whole};
 use crate::view::memory::Sight;
+
+/// Longest wait for the right to read.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A record that a check may rest on.
 #[derive(Debug)]
@@ -65,7 +71,11 @@ impl Found {
 
 /// The record of a token's session from the truth alone; `None` if there is none.
 pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
-    let record = sessions::find_record(&mut app.db.read().await?, session, serial).await?;
+    let mut conn = app.db.read().await?;
+    let record = sessions::find_record(&mut conn, session, serial).await?;
+    if app.settings.is_fast && !app.checks.node.follows(&feed::latest(&mut conn).await?.timeline) {
+        return Err(Fault::NotFresh);
+    }
     Ok(record.map(|record| Found::Truth(Box::new(record))))
 }
 
@@ -80,7 +90,11 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
     if let Some(found) = near(app, token, serial) {
         return Ok(Some(found));
     }
-    let _refill = app.checks.sessions.refill(&token.session).await;
+    let refill = app.checks.sessions.refill(&token.session);
+    let _refill = timeout(PATIENCE, refill).await.map_err(|_| Fault::NotFresh)?;
+    if !app.checks.node.is_fresh() {
+        return Err(Fault::NotFresh);
+    }
     match near(app, token, serial) {
         Some(found) => Ok(Some(found)),
         None => read(app, token.session, serial).await,
@@ -107,13 +121,23 @@ async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fa
     let as_of = app.checks.node.view().as_of().ok_or(Fault::NotFresh)?;
     let found = sessions::find_whole(&mut app.db.read().await?, session).await?;
     let Some(value) = found else { return Ok(None) };
+    if !app.checks.node.follows(&value.timeline) {
+        return Err(Fault::NotFresh);
+    }
     if !value.is_whole {
         return from_truth(app, session, serial).await;
     }
     let copy = Arc::new(Copied { value, as_of });
-    // Whatever token of it is asked about.
-    if let Verdict::Alive(_) = judge(&copy.value.record, u32::MAX, None, app.clock.now()) {
+    if is_lasting(app, &copy.value.record) {
         app.checks.sessions.put(session, copy.clone());
     }
     Ok(Some(Found::Copy(copy)))
+}
+
+/// Whether the record may be kept: alive for any token of it, or dead for good. A dead one spares the database those who
+/// keep asking.
+fn is_lasting(app: &App, record: &Record) -> bool {
+    let is_alive = matches!(judge(record, u32::MAX, None, app.clock.now()), Verdict::Alive(_));
+    let is_gone = record.session.ended_at.is_some() || !epochs_current(&record.session.epochs, &record.now);
+    is_alive || is_gone
 }

@@ -1,8 +1,8 @@
 //! Token revocation by the client itself (RFC 7009). A refresh token takes its whole grant with it; an access token only
 //! itself. Done means stored and known everywhere, so that every check that starts now says no.
 
+use super::Fault;
 use super::audit::{Told, record, record_alone};
-use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::model::actor::{Actor, Who};
@@ -10,7 +10,7 @@ use crate::model::audit::Action;
 use crate::model::client::Client;
 use crate::model::session::Session;
 use crate::secret::seal::{Kind, Reference};
-use crate::store::{revoked_tokens, sessions};
+use crate::store::{Conn, StoreError, revoked_tokens, sessions};
 use crate::view::confirm::Unproven;
 
 /// What came of it.
@@ -50,19 +50,31 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
 }
 
 async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), Unproven> {
+    let mut part = app.db.begin_part().await?;
+    let made = end_in(app, part.tx(), actor, session, (kind, token)).await;
+    let ((), told) = part.end(made).await?;
+    app.checks.node.confirm(told).await.map(|_| ())
+}
+
+async fn end_in(
+    app: &App,
+    tx: &mut Conn,
+    actor: &Actor,
+    session: &Session,
+    (kind, token): (Kind, Reference),
+) -> Result<(), StoreError> {
     let now = app.clock.now();
-    let mut tx = app.db.begin_first().await?;
     let told = Told::done(Action::TokenRevoke, "session", session.session_id).of_any(session.customer_id());
     let (changed, told) = if kind == Kind::Refresh {
-        (sessions::end(&mut tx, session.session_id, "revoked_by_client", now).await?, told.because("whole grant"))
+        (sessions::end(tx, session.session_id, "revoked_by_client", now).await?, told.because("whole grant"))
     } else {
         let serial = i64::try_from(token.serial).unwrap_or(i64::MAX);
         let until = chrono::DateTime::from_timestamp(i64::from(token.expires_at), 0).unwrap_or(session.expires_at);
-        let changed = revoked_tokens::insert(&mut tx, session.session_id, serial, until).await?;
+        let changed = revoked_tokens::insert(tx, session.session_id, serial, until).await?;
         (changed, told.because(format!("access token of serial {serial}")))
     };
     if changed {
-        record(app, &mut tx, actor, told).await?;
+        record(app, tx, actor, told).await?;
     }
-    commit_everywhere(app, tx).await
+    Ok(())
 }

@@ -2,6 +2,8 @@
 //! proof; then the receipt. The cost does not depend on how many tokens die. Safe to repeat: a second request gives the
 //! same incident, proven anew. What can't be proven is said.
 
+use std::time::Duration;
+
 use super::audit::{Told, record};
 use crate::app::App;
 use crate::clock::Stopwatch;
@@ -16,7 +18,11 @@ use crate::store::idempotency::Used;
 use crate::store::sessions::Count;
 use crate::store::{Conn, StoreError, clients, customers, devices, epochs, idempotency, incidents, sessions};
 use crate::view::confirm::Unproven;
+use tokio::time::timeout;
 use uuid::Uuid;
+
+/// Longest wait for figures after the proof.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is to be taken back, and why.
 #[derive(Clone, Debug)]
@@ -46,7 +52,7 @@ pub enum Taken {
 
 /// What the transaction found.
 enum Step {
-    Stored(Box<Incident>, Option<Mark>),
+    Stored(Box<Incident>),
     NotFound,
     KeyReused,
 }
@@ -73,24 +79,33 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     };
     let incident = new.incident_id.clone();
     let mut stored = store(app, actor, order, new.clone()).await;
-    if matches!(stored, Err(StoreError::Taken)) {
-        // Another request with this key was quicker by a moment: now its incident is found.
+    let was_undone = matches!(stored, Err(StoreError::Unavailable(_))) && watch.elapsed() < PATIENCE;
+    if was_undone || matches!(stored, Err(StoreError::Taken)) {
+        // Another request with this key was quicker by a moment: now its incident is found. Or a lock was held, or somebody
+        // else's trouble undid this too.
         stored = store(app, actor, order, new).await;
     }
     match stored {
-        Ok(Step::Stored(stored, told)) => {
+        Ok((Step::Stored(stored), told)) => {
             let receipt = prove(app, &stored, told, watch).await;
-            let receipt = counted(app, order, &stored, receipt).await;
-            keep_proof(app, &stored, &receipt).await;
-            Taken::Receipt(receipt)
+            Taken::Receipt(told_about(app, order, &stored, receipt).await)
         }
-        Ok(Step::NotFound) => Taken::NotFound,
-        Ok(Step::KeyReused) => Taken::KeyReused,
+        Ok((Step::NotFound, _)) => Taken::NotFound,
+        Ok((Step::KeyReused, _)) => Taken::KeyReused,
         Err(error) => {
             tracing::error!(%error, %incident, "a revocation could not be stored");
             Taken::Receipt(Receipt::Unconfirmed { incident, committed: false })
         }
     }
+}
+
+/// With its counts, and kept for later. The caller on the line waits only so long for that; nothing rests on it.
+async fn told_about(app: &App, order: &Order, incident: &Incident, receipt: Receipt) -> Receipt {
+    let counted = timeout(PATIENCE, counted(app, order, incident, receipt.clone())).await.unwrap_or(receipt);
+    if timeout(PATIENCE, keep_proof(app, incident, &counted)).await.is_err() {
+        tracing::warn!(incident = %incident.incident_id, "the figures of a receipt could not be kept in time");
+    }
+    counted
 }
 
 /// After the commit was acknowledged: no node answers from older knowledge any more.
@@ -165,31 +180,36 @@ async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Cou
     Ok(count)
 }
 
-async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<Step, StoreError> {
-    let mut tx = app.db.begin_first().await?;
+async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<(Step, Option<Mark>), StoreError> {
+    let mut part = app.db.begin_part().await?;
+    let made = store_in(app, part.tx(), actor, order, new).await;
+    part.end(made).await
+}
+
+/// A part of a transaction: what it finds is true when that is committed.
+async fn store_in(app: &App, tx: &mut Conn, actor: &Actor, order: &Order, new: Incident) -> Result<Step, StoreError> {
     let caller = actor.who.tag();
     let digest = digest(order.target.kind(), &order.target.id(), order.reason.as_str(), order.note.as_deref());
-    if let Some((meant, incident)) = earlier(&mut tx, &caller, order, &new.incident_id).await? {
-        let same = meant == digest && still_stands(&mut tx, order, &incident).await?;
-        return Ok(if same { Step::Stored(Box::new(incident), None) } else { Step::KeyReused });
+    if let Some((meant, incident)) = earlier(tx, &caller, order, &new.incident_id).await? {
+        let same = meant == digest && still_stands(tx, order, &incident).await?;
+        return Ok(if same { Step::Stored(Box::new(incident)) } else { Step::KeyReused });
     }
-    let owner = owner(&mut tx, &order.target).await?;
+    let owner = owner(tx, &order.target).await?;
     let new = Incident { customer_id: owner.as_deref().and_then(|id| id.parse().ok()), ..new };
-    let Some(incident) = apply(&mut tx, order, new).await? else { return Ok(Step::NotFound) };
+    let Some(incident) = apply(tx, order, new).await? else { return Ok(Step::NotFound) };
     if order.disables {
-        disable(app, &mut tx, actor, &order.target).await?;
+        disable(app, tx, actor, &order.target).await?;
     }
     let told = Told::done(action(&order.target), order.target.kind(), order.target.id());
     let told = told.because(format!("{}: {}", incident.incident_id, order.reason.as_str()));
-    record(app, &mut tx, actor, told.of_any(owner.as_deref())).await?;
+    record(app, tx, actor, told.of_any(owner.as_deref())).await?;
     if let Some(key) = &order.key {
         let used = Used { digest, incident_id: incident.incident_id.clone() };
-        if !idempotency::insert(&mut tx, (&caller, key), &used, app.clock.now()).await? {
+        if !idempotency::insert(tx, (&caller, key), &used, app.clock.now()).await? {
             return Err(StoreError::Taken);
         }
     }
-    let told = tx.commit_told().await?;
-    Ok(Step::Stored(Box::new(incident), told))
+    Ok(Step::Stored(Box::new(incident)))
 }
 
 /// What the order's key was used for, and the incident it gave. Keys are forgotten after a while (see `jobs::clean_up`), but

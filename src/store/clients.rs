@@ -19,6 +19,8 @@ pub struct KnownClient {
     pub secrets: Vec<Vec<u8>>,
     /// Global, client and (its own) subject epoch.
     pub epochs: Epochs,
+    /// The history of the database it was read from.
+    pub timeline: String,
 }
 
 /// What a client is read from. Named one by one: a later release may add columns while this one serves.
@@ -54,6 +56,7 @@ struct WithSecret {
     client: Client,
     digest: Option<Vec<u8>>,
     epochs: Epochs,
+    timeline: String,
 }
 
 impl FromRow for WithSecret {
@@ -65,7 +68,8 @@ impl FromRow for WithSecret {
             device: None,
             consent: None,
         };
-        Ok(Self { client: Client::from_row(row)?, digest: row.get("digest")?, epochs })
+        let (digest, timeline) = (row.get("digest")?, row.get("timeline")?);
+        Ok(Self { client: Client::from_row(row)?, digest, epochs, timeline })
     }
 }
 
@@ -111,7 +115,8 @@ pub async fn find_known(conn: &mut Conn, id: &str) -> Result<Option<KnownClient>
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", s.digest, g.epoch AS now_global, e.epoch AS now_client, u.epoch AS now_subject
+        ", s.digest, g.epoch AS now_global, e.epoch AS now_client, u.epoch AS now_subject,
+                      (SELECT timeline FROM timelines) AS timeline
                FROM clients c
                JOIN epochs g ON g.kind = 'global' AND g.id = '*'
                JOIN epochs e ON e.kind = 'client' AND e.id = c.client_id
@@ -121,7 +126,12 @@ pub async fn find_known(conn: &mut Conn, id: &str) -> Result<Option<KnownClient>
     );
     let rows: Vec<WithSecret> = conn.fetch_all(sql, &[&id]).await?;
     let secrets = rows.iter().filter_map(|row| row.digest.clone()).collect();
-    Ok(rows.into_iter().next().map(|row| KnownClient { client: row.client, secrets, epochs: row.epochs }))
+    Ok(rows.into_iter().next().map(|WithSecret { client, epochs, timeline, .. }| KnownClient {
+        client,
+        secrets,
+        epochs,
+        timeline,
+    }))
 }
 
 /// All clients by id.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use tokio::sync::AcquireError;
+use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
 
 use super::StoreError;
@@ -30,6 +31,15 @@ pub(super) async fn place_in_time<T>(place: impl Future<Output = Result<T, Acqui
         Ok(Ok(place)) => Ok(place),
         Ok(Err(_)) => Err(StoreError::Unavailable("the queue is closed".to_owned())),
         Err(_) => Err(StoreError::Unavailable("deadline passed in the queue for a transaction".to_owned())),
+    }
+}
+
+/// What somebody hands over, waited for at most the deadline.
+pub(super) async fn handed_in_time<T>(handed: Receiver<T>) -> Result<T, StoreError> {
+    match timeout(DEADLINE, handed).await {
+        Ok(Ok(thing)) => Ok(thing),
+        Ok(Err(_)) => Err(StoreError::Unavailable("the queue is closed".to_owned())),
+        Err(_) => Err(StoreError::Unavailable("deadline passed in the queue for a revocation".to_owned())),
     }
 }
 

@@ -14,8 +14,10 @@ use uuid::Uuid;
 
 use super::deadline::{commit_in_time, in_time, place_in_time};
 use super::hints::Hint;
+use super::opening::Fresh;
 pub use super::params::Param;
 use super::params::{lite_arguments, pg_arguments};
+use super::together::Desk;
 use super::{StoreError, feed, opening};
 use crate::model::feed::{Item, Mark};
 use crate::model::incident::Durability;
@@ -26,6 +28,7 @@ pub struct Db {
     pub(super) pools: Pools,
     ordinary: Arc<Semaphore>,
     hint: Option<Hint>,
+    pub(super) desk: Arc<Desk>,
 }
 
 /// A pool per engine. SQLite has one writer, so that a transaction never meets another.
@@ -35,8 +38,12 @@ pub(super) enum Pools {
     Postgres {
         /// For everything.
         pool: PgPool,
-        /// Connections that floods of sign-ins and checks never take: for revocations and leases.
+        /// Connections that floods of sign-ins and checks never take: for revocations.
         lane: PgPool,
+        /// Connections that no flood takes: for leases and confirmations.
+        pulse: PgPool,
+        /// Which connections may still be used.
+        fresh: Fresh,
     },
     /// One file, one serving process.
     Sqlite {
@@ -44,6 +51,8 @@ pub(super) enum Pools {
         writer: SqlitePool,
         /// Several connections that only read.
         reader: SqlitePool,
+        /// Two that no flood of checks takes: for the feed.
+        pulse: SqlitePool,
     },
 }
 
@@ -98,11 +107,12 @@ impl Db {
     /// Opens `postgres://...` or `sqlite:PATH` (made if missing, with its folder). Connects once, to fail early.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let (pool, lane) = opening::postgres(url).await?;
-            Ok(Self::new(Pools::Postgres { pool, lane }, ORDINARY.0))
+            let fresh = Fresh::default();
+            let [pool, lane, pulse] = opening::postgres(url, &fresh).await?;
+            Ok(Self::new(Pools::Postgres { pool, lane, pulse, fresh }, ORDINARY.0))
         } else if url.starts_with("sqlite:") {
-            let (writer, reader) = opening::sqlite(url).await?;
-            Ok(Self::new(Pools::Sqlite { writer, reader }, ORDINARY.1))
+            let [writer, reader, pulse] = opening::sqlite(url).await?;
+            Ok(Self::new(Pools::Sqlite { writer, reader, pulse }, ORDINARY.1))
         } else {
             Err(StoreError::Refused("a database is `postgres://...` or `sqlite:PATH`".to_owned()))
         }
@@ -110,10 +120,10 @@ impl Db {
 
     fn new(pools: Pools, ordinary: usize) -> Self {
         let hint = match &pools {
-            Pools::Postgres { lane, .. } => Some(Hint::new(lane)),
+            Pools::Postgres { pulse, .. } => Some(Hint::new(pulse)),
             Pools::Sqlite { .. } => None,
         };
-        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)), hint }
+        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)), hint, desk: Arc::default() }
     }
 
     /// Whether this is the embedded engine.
@@ -131,13 +141,29 @@ impl Db {
         line.map(|line| Conn::new(line, None, None))
     }
 
-    /// A connection for reading what a revocation or a lease waits for.
+    /// A connection for reading what a lease or a confirmation waits for.
     pub async fn read_first(&self) -> Result<Conn, StoreError> {
-        match &self.pools {
-            Pools::Postgres { lane, .. } => {
-                in_time(lane.acquire()).await.map(|c| Conn::new(Line::PgRead(c), None, None))
-            }
-            Pools::Sqlite { .. } => self.read().await,
+        let line = match &self.pools {
+            Pools::Postgres { pulse, .. } => in_time(pulse.acquire()).await.map(Line::PgRead),
+            Pools::Sqlite { pulse, .. } => in_time(pulse.acquire()).await.map(Line::LiteRead),
+        };
+        line.map(|line| Conn::new(line, None, None))
+    }
+
+    /// The transaction of a lease.
+    pub async fn begin_pulse(&self) -> Result<Conn, StoreError> {
+        let line = match &self.pools {
+            Pools::Postgres { pulse, .. } => in_time(pulse.begin()).await.map(Line::PgWrite)?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
+        };
+        Ok(Conn::new(line, None, self.hint.clone()))
+    }
+
+    /// Uses no connection again that was opened before now: it may lead to a server that is not the primary any more, and
+    /// does not know.
+    pub fn forget_connections(&self) {
+        if let Pools::Postgres { fresh, .. } = &self.pools {
+            fresh.only();
         }
     }
 
@@ -151,7 +177,7 @@ impl Db {
         Ok(Conn::new(line, Some(place), self.hint.clone()))
     }
 
-    /// The same for taking something back and for leases: it stands in no queue behind sign-ins and tokens (RAT-03).
+    /// The same for taking something back: it stands in no queue behind sign-ins and tokens (RAT-03).
     pub async fn begin_first(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { lane, .. } => in_time(lane.begin()).await.map(Line::PgWrite)?,
@@ -164,7 +190,7 @@ impl Db {
     pub async fn durability(&self) -> Result<Durability, StoreError> {
         let Pools::Postgres { .. } = self.pools else { return Ok(Durability::Local) };
         let standbys: Option<String> =
-            self.read().await?.value("SELECT current_setting('synchronous_standby_names')", &[]).await?;
+            self.read_first().await?.value("SELECT current_setting('synchronous_standby_names')", &[]).await?;
         let named = standbys.is_some_and(|names| !names.trim().is_empty());
         Ok(if named { Durability::Standby } else { Durability::Local })
     }
@@ -192,11 +218,13 @@ impl Db {
     /// Closes all connections after the statements under way.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Postgres { pool, lane } => {
+            Pools::Postgres { pool, lane, pulse, .. } => {
+                pulse.close().await;
                 lane.close().await;
                 pool.close().await;
             }
-            Pools::Sqlite { writer, reader } => {
+            Pools::Sqlite { writer, reader, pulse } => {
+                pulse.close().await;
                 reader.close().await;
                 writer.close().await;
             }
@@ -217,6 +245,26 @@ impl Conn {
     /// Notes an item, if there is one.
     pub fn tell_all(&mut self, items: impl IntoIterator<Item = Item>) {
         self.told.extend(items);
+    }
+
+    /// How much was told.
+    pub(super) fn told_so_far(&self) -> usize {
+        self.told.len()
+    }
+
+    /// An error after a failed statement, whoever overlooked it.
+    pub(super) fn nothing_failed(&self) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::Refused("an earlier statement of the transaction failed".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Back to the last `SAVEPOINT part`, where so much had been told.
+    pub(super) async fn undo_part(&mut self, told: usize) -> Result<(), StoreError> {
+        self.failed = false;
+        self.told.truncate(told);
+        self.execute("ROLLBACK TO SAVEPOINT part", &[]).await.map(|_| ())
     }
 
     /// Runs a statement; how many rows it touched.
@@ -266,6 +314,11 @@ impl Conn {
         Ok(self.value::<i64>(sql, &[&session_id]).await?.is_some())
     }
 
+    /// Whether several nodes may write at once.
+    pub(super) fn is_between_nodes(&self) -> bool {
+        matches!(self.line, Line::PgRead(_) | Line::PgWrite(_))
+    }
+
     /// Lets the commit of this transaction be forgotten by a crash: for what may be said again.
     pub async fn lightly(&mut self) -> Result<(), StoreError> {
         if matches!(self.line, Line::PgWrite(_)) {
@@ -284,9 +337,7 @@ impl Conn {
     pub async fn commit_told(mut self) -> Result<Option<Mark>, StoreError> {
         let told = std::mem::take(&mut self.told);
         let mark = if told.is_empty() || self.failed { None } else { Some(feed::write(&mut self, &told).await?) };
-        if self.failed {
-            return Err(StoreError::Refused("an earlier statement of the transaction failed".to_owned()));
-        }
+        self.nothing_failed()?;
         match self.line {
             Line::PgRead(_) | Line::LiteRead(_) => Ok(()),
             Line::PgWrite(tx) => commit_in_time(tx.commit()).await,

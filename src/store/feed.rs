@@ -2,6 +2,7 @@
 //! the row it comes from is held until the transaction has committed. A sequence would not do (STO-07): a lower number
 //! could become visible after a higher one, and would be skipped.
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::engine::{FromRow, Row};
@@ -15,8 +16,14 @@ impl FromRow for Mark {
     }
 }
 
-/// Takes the next number for a transaction's items and writes them. The last statements before COMMIT.
+/// Takes the next number for a transaction's items and writes them. The last statements before COMMIT: whoever takes a
+/// number waits from here to there, so between nodes it is one.
 pub(super) async fn write(conn: &mut Conn, items: &[Item]) -> Result<Mark, StoreError> {
+    if conn.is_between_nodes() {
+        let stored: Vec<Stored> = items.iter().map(Stored::of).collect();
+        let json = serde_json::to_string(&stored).map_err(|_| StoreError::Unreadable("items"))?;
+        return conn.fetch_optional(WRITE_SQL, &[&json]).await?.ok_or(StoreError::Unreadable("counter"));
+    }
     let next = "UPDATE feed_state SET counter = counter + 1 WHERE one = 1
                 RETURNING counter, (SELECT timeline FROM timelines) AS timeline";
     let mark: Option<Mark> = conn.fetch_optional(next, &[]).await?;
@@ -29,7 +36,19 @@ pub(super) async fn write(conn: &mut Conn, items: &[Item]) -> Result<Mark, Store
     Ok(mark)
 }
 
+/// Number and items at once.
+const WRITE_SQL: &str = "WITH next AS
+        (UPDATE feed_state SET counter = counter + 1 WHERE one = 1 RETURNING counter),
+     written AS
+        (INSERT INTO feed (number, item, kind, id, epoch, level, serial)
+         SELECT next.counter, i.place - 1, i.kind, i.id, i.epoch, i.level, i.serial
+         FROM next CROSS JOIN ROWS FROM
+             (json_to_recordset(CAST($1 AS JSON)) AS (kind TEXT, id TEXT, epoch BIGINT, level TEXT, serial BIGINT))
+             WITH ORDINALITY AS i(kind, id, epoch, level, serial, place))
+     SELECT next.counter, timelines.timeline FROM next CROSS JOIN timelines";
+
 /// The columns of an item.
+#[derive(Serialize)]
 struct Stored {
     kind: &'static str,
     id: String,
@@ -110,6 +129,14 @@ pub async fn tail(conn: &mut Conn, after: i64) -> Result<Tail, StoreError> {
 /// The last number there is.
 pub async fn latest(conn: &mut Conn) -> Result<Mark, StoreError> {
     let sql = "SELECT s.counter, t.timeline FROM feed_state s CROSS JOIN timelines t WHERE s.one = 1";
+    conn.fetch_optional(sql, &[]).await?.ok_or(StoreError::Unreadable("counter"))
+}
+
+/// The same, in a transaction whose commit waits for everything that was committed before it to be as safe as a commit can
+/// be: what is only visible may still be lost with its server.
+pub async fn latest_for_good(conn: &mut Conn) -> Result<Mark, StoreError> {
+    let sql = "UPDATE feed_state SET counter = counter WHERE one = 1
+               RETURNING counter, (SELECT timeline FROM timelines) AS timeline";
     conn.fetch_optional(sql, &[]).await?.ok_or(StoreError::Unreadable("counter"))
 }
 

@@ -20,13 +20,13 @@ pub const POLL: Duration = Duration::from_millis(10);
 /// revocation with it.
 #[derive(Clone, Debug)]
 pub(super) struct Hint {
-    lane: PgPool,
+    pulse: PgPool,
     is_due: Arc<AtomicBool>,
 }
 
 impl Hint {
-    pub(super) fn new(lane: &PgPool) -> Self {
-        Self { lane: lane.clone(), is_due: Arc::default() }
+    pub(super) fn new(pulse: &PgPool) -> Self {
+        Self { pulse: pulse.clone(), is_due: Arc::default() }
     }
 
     /// Of many commits at once, those that come before one notification is sent share it.
@@ -36,7 +36,7 @@ impl Hint {
         }
         tokio::spawn(async move {
             let notify = async {
-                let mut conn = self.lane.acquire().await?;
+                let mut conn = self.pulse.acquire().await?;
                 self.is_due.store(false, Ordering::SeqCst);
                 sqlx::query("NOTIFY rescind_feed").execute(&mut *conn).await
             };
@@ -66,8 +66,8 @@ impl Listener {
     /// Begins to listen.
     pub async fn open(db: &Db) -> Result<Self, StoreError> {
         match &db.pools {
-            Pools::Postgres { lane, .. } => {
-                let mut listener = in_time(PgListener::connect_with(lane)).await?;
+            Pools::Postgres { pulse, .. } => {
+                let mut listener = in_time(PgListener::connect_with(pulse)).await?;
                 in_time(listener.listen("rescind_feed")).await?;
                 Ok(Self::Postgres(Box::new(listener)))
             }

@@ -29,12 +29,13 @@ pub mod staff_sessions;
 pub mod subjects;
 pub mod tallies;
 pub mod throttles;
+mod together;
 pub mod turns;
 
 pub use engine::{Conn, Db};
 
 /// Why the truth could not be read or written. Never carries values, only phrases.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is out of reach, too slow, or has no connection left. Nothing is known to have happened.
     #[error("the database does not answer: {0}")]

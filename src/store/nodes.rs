@@ -76,6 +76,11 @@ pub async fn delete(conn: &mut Conn, node: Uuid, value: Uuid) -> Result<bool, St
     Ok(conn.execute("DELETE FROM nodes WHERE node_id = $1 AND value = $2", &[&node, &value]).await? == 1)
 }
 
+/// Takes a node's own row away, whatever it says by now: it has no lease any more.
+pub async fn leave(conn: &mut Conn, node: Uuid) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM nodes WHERE node_id = $1", &[&node]).await.map(|_| ())
+}
+
 /// All nodes, and how things stand with the database's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {

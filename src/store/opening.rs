@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgSslMode};
@@ -10,28 +12,38 @@ use sqlx::{ConnectOptions, Sqlite};
 
 use super::StoreError;
 use super::deadline::{DEADLINE, in_time, phrase, when_free};
+use crate::clock::{Clock, Stopwatch};
 
 /// Connections of a node to PostgreSQL for everything.
 pub(super) const POSTGRES_CONNECTIONS: u32 = 16;
 
-/// Connections of the lane for revocations and leases.
+/// Connections of the lane for revocations.
 const LANE: u32 = 6;
 
-/// One primary, by two pools: for everything, and the lane for revocations and leases. Every connection is refused that
-/// leads to a replica.
-pub(super) async fn postgres(url: &str) -> Result<(PgPool, PgPool), StoreError> {
+/// Connections for leases and confirmations: one that listens, one of the node's task, and others that ask how far all are.
+const PULSE: u32 = 4;
+
+/// The pools of one primary: for everything, for revocations, for leases. Every connection is refused that leads to a
+/// replica, and one that was opened before [`Fresh::only`] is not used again.
+pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 3], StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Refused(phrase(&error)))?;
     let ssl_mode = ssl_mode(&options, url);
     let options = options
         .ssl_mode(ssl_mode)
         .application_name("rescind")
-        .options([("statement_timeout", "3000"), ("lock_timeout", "2000"), ("synchronous_commit", "on")])
-        // A transaction whose client hangs or is cut off silently gives its locks back, so that others can lock down.
-        .options([("idle_in_transaction_session_timeout", "4000")])
+        .options([("statement_timeout", "3000"), ("lock_timeout", "2500"), ("synchronous_commit", "on")])
+        // A transaction whose client hangs or is cut off silently gives its locks back, before who waits for them gives up.
+        .options([("idle_in_transaction_session_timeout", "2000")])
         // Slow statements are told about by what waits for them; sqlx's own line would cost ours.
         .disable_statement_logging();
     let pool = |most| {
-        PoolOptions::new().max_connections(most).acquire_timeout(DEADLINE).after_connect(|conn, _| {
+        let fresh = fresh.clone();
+        let options = PoolOptions::new().max_connections(most).acquire_timeout(DEADLINE);
+        let options = options.before_acquire(move |_, about| {
+            let is_fresh = fresh.has(about.age);
+            Box::pin(async move { Ok(is_fresh) })
+        });
+        options.after_connect(|conn, _| {
             Box::pin(async move {
                 // A primary that became a replica meanwhile would show what was true a while ago.
                 let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
@@ -39,8 +51,25 @@ pub(super) async fn postgres(url: &str) -> Result<(PgPool, PgPool), StoreError> 
             })
         })
     };
-    let lane = pool(LANE).connect_lazy_with(options.clone());
-    Ok((in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane))
+    let (lane, pulse) = (pool(LANE).connect_lazy_with(options.clone()), pool(PULSE).connect_lazy_with(options.clone()));
+    Ok([in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane, pulse])
+}
+
+/// Since when connections must have been opened to be used: one that is older may lead to a server that is not the primary
+/// any more, and does not know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fresh(Arc<Mutex<Option<Stopwatch>>>);
+
+impl Fresh {
+    /// From now on.
+    pub(super) fn only(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Clock::default().start());
+    }
+
+    fn has(&self, age: Duration) -> bool {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_none_or(|since| age < since.elapsed())
+    }
 }
 
 /// How a connection is proven: over a network by the server's certificate and name, unless the URL says otherwise.
@@ -63,8 +92,8 @@ fn ssl_mode(options: &PgConnectOptions, url: &str) -> PgSslMode {
     }
 }
 
-/// One file, made if it is missing: a pool of one that writes, and one that only reads.
-pub(super) async fn sqlite(url: &str) -> Result<(SqlitePool, SqlitePool), StoreError> {
+/// One file, made if it is missing: a pool of one that writes, one that only reads, and one that reads the feed.
+pub(super) async fn sqlite(url: &str) -> Result<[SqlitePool; 3], StoreError> {
     let refused = |error: &dyn Error| StoreError::Refused(phrase(error));
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|error| refused(&error))?
@@ -79,7 +108,8 @@ pub(super) async fn sqlite(url: &str) -> Result<(SqlitePool, SqlitePool), StoreE
     let writer = when_free(|| pool(1).connect_with(options.clone())).await?;
     let read_only = options.pragma("query_only", "on");
     let reader = when_free(|| pool(8).connect_with(read_only.clone())).await?;
-    Ok((writer, reader))
+    let pulse = when_free(|| pool(2).connect_with(read_only.clone())).await?;
+    Ok([writer, reader, pulse])
 }
 
 /// A new database file, and a new folder for it, can be read by their owner alone. Those that are there stay as they are.
@@ -134,7 +164,7 @@ mod tests {
             }
         });
         let url = format!("postgres://u:p@127.0.0.1:{port}/rescind?sslmode=verify-full");
-        assert!(postgres(&url).await.is_err());
+        assert!(postgres(&url, &Fresh::default()).await.is_err());
         assert!(!heard.is_finished(), "neither name nor password was sent in the clear");
         heard.abort();
     }

@@ -2,11 +2,12 @@
 //! passed since its commit was acknowledged. After a change of the database's history rows may be lost and numbers taken
 //! twice: then what was begun before is not proven, and what begins now waits for the longest lease there ever was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::node::{Node, Role};
+use super::node::{Look as LookAtRows, Node, Role};
 use super::task::millis;
 use crate::clock::SinceBoot;
 use crate::model::feed::Mark;
@@ -77,14 +78,19 @@ impl Node {
     /// Waits until no check that starts afterwards, on any node, can overlook what was committed under a number; how many
     /// nodes there are. `None`: nothing was committed just now, and everything that was there before is proven anew.
     pub async fn confirm(&self, told: Option<Mark>) -> Result<i64, Unproven> {
-        let from = self.clock.since_boot();
         if self.db.is_embedded() {
             return self.confirm_embedded().await;
         }
-        let mark = match told {
-            Some(mark) => mark,
-            None => feed::latest(&mut self.db.read_first().await?).await?,
+        let mark = if let Some(mark) = told {
+            mark
+        } else {
+            // What is there may have been committed without its standby, by a server that was restarted since.
+            let mut tx = self.db.begin_pulse().await?;
+            let mark = feed::latest_for_good(&mut tx).await?;
+            tx.commit().await?;
+            mark
         };
+        let from = self.clock.since_boot();
         self.poke.notify_one();
         self.wait_for_rows(&mark, from).await
     }
@@ -100,21 +106,33 @@ impl Node {
         Ok(1)
     }
 
+    /// The rows, by a look that was begun after an instant: one look at a time serves all who wait.
+    async fn look_at_rows(&self, after: SinceBoot) -> LookAtRows {
+        let mut last = self.rows.lock().await;
+        if let Some(look) = last.as_ref().filter(|look| look.0 > after) {
+            return look.clone();
+        }
+        let began = self.clock.since_boot();
+        let read = async { nodes::list(&mut self.db.read_first().await?).await.map(Arc::new) };
+        let look = (began, read.await);
+        *last = Some(look.clone());
+        look
+    }
+
     async fn wait_for_rows(&self, mark: &Mark, from: SinceBoot) -> Result<i64, Unproven> {
         let mut waiting = Waiting { mark, waited: Duration::ZERO, longest: Duration::ZERO };
-        let mut pause = Duration::from_millis(1);
+        let (mut after, mut pause) = (from, Duration::from_millis(1));
         loop {
-            // Before the look: what is seen is at least so old.
-            waiting.waited = self.clock.since_boot().since(from);
-            let seen = match self.db.read_first().await {
-                Ok(mut conn) => nodes::list(&mut conn).await,
-                Err(error) => Err(error),
-            };
+            let (began, seen) = self.look_at_rows(after).await;
+            after = began;
+            waiting.waited = began.since(from);
             match seen.map(|found| waiting.look(&found)) {
                 Ok(Look::Proven(count)) => return Ok(count.max(1)),
                 Ok(Look::Wait) => {}
                 Ok(Look::OtherHistory) => return Err(Unproven::OtherHistory),
-                Err(error) if waiting.waited > waiting.longest.max(self.length) + GRACE => return Err(error.into()),
+                Err(error) if self.clock.since_boot().since(from) > waiting.longest.max(self.length) + GRACE => {
+                    return Err(error.into());
+                }
                 Err(error) => tracing::debug!(%error, "the nodes' rows can't be read yet"),
             }
             sleep(pause).await;

@@ -84,6 +84,12 @@ impl View {
         AsOf { life: self.life, number: self.applied }
     }
 
+    /// Whether a reading was of the history that this view follows: a server that was the primary once may still answer.
+    #[must_use]
+    pub fn follows(&self, timeline: &str) -> bool {
+        self.is_loaded && self.timeline == timeline
+    }
+
     /// How many entries it holds.
     #[must_use]
     pub fn len(&self) -> usize {

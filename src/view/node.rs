@@ -22,6 +22,7 @@ use super::lease::Lease;
 use super::memory::View;
 use crate::clock::{Clock, SinceBoot, Timestamp};
 use crate::model::feed::{Mark, Tail};
+use crate::store::nodes::Registered;
 use crate::store::{Db, StoreError, feed};
 
 /// Most entries a view holds.
@@ -72,8 +73,13 @@ pub struct Node {
     pub(super) poke: Notify,
     /// The last point of the feed that was ever seen, whatever was dropped since.
     furthest: Mutex<Option<Furthest>>,
+    /// The rows as they were last seen by somebody who waits, and when that look was begun.
+    pub(super) rows: tokio::sync::Mutex<Option<Look>>,
     has_other_time: AtomicBool,
 }
+
+/// A look at the rows: when it was begun, and what it showed.
+pub(super) type Look = (SinceBoot, Result<Arc<Registered>, StoreError>);
 
 /// A point of the feed, in one history and one life of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +110,8 @@ impl Node {
         let applied = watch::Sender::new(-1);
         let (lease, length) = (Lease::default(), lease);
         let (poke, furthest, has_other_time) = (Notify::new(), Mutex::new(None), AtomicBool::new(false));
-        Self { db, clock, length, draw, role, lease, view, applied, poke, furthest, has_other_time }
+        let rows = tokio::sync::Mutex::default();
+        Self { db, clock, length, draw, role, lease, view, applied, poke, furthest, rows, has_other_time }
     }
 
     /// What this process does.
@@ -154,6 +161,16 @@ impl Node {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a reading was of the history that this node follows. If not, it came from a server that was the primary
+    /// once, and no connection to that is used again.
+    pub fn follows(&self, timeline: &str) -> bool {
+        let follows = self.view().follows(timeline);
+        if !follows {
+            self.db.forget_connections();
+        }
+        follows
+    }
+
     fn furthest(&self) -> MutexGuard<'_, Option<Furthest>> {
         self.furthest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,7 +203,7 @@ impl Node {
         let tail = feed::tail(&mut self.db.read_first().await?, before.number).await?;
         let seen = Furthest::of(&tail);
         if furthest.is_some_and(|furthest| furthest.is_beyond(&seen)) {
-            self.drop_all();
+            self.drop_life(before.life);
             return Err(StoreError::Older);
         }
         *self.furthest() = Some(seen);
@@ -198,7 +215,7 @@ impl Node {
         let applied = view.standing().number;
         drop(view);
         if !is_ours {
-            self.drop_all();
+            self.drop_life(before.life);
             return Ok(None);
         }
         self.applied.send_replace(applied);
@@ -216,6 +233,17 @@ impl Node {
     pub(super) fn drop_all(&self) {
         self.lease.end();
         self.change().drop_all();
+        self.applied.send_replace(-1);
+    }
+
+    /// The same for a life that was found wrong, if nobody has dropped it meanwhile.
+    fn drop_life(&self, life: u64) {
+        self.lease.end();
+        let mut view = self.change();
+        if view.standing().life == life {
+            view.drop_all();
+        }
+        drop(view);
         self.applied.send_replace(-1);
     }
 

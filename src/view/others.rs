@@ -36,7 +36,7 @@ impl Others {
             let first = before.get(&row.node_id).filter(|(value, _)| *value == row.value).map_or(now, |seen| seen.1);
             self.seen.insert(row.node_id, (row.value, first));
             if now.since(first) > millis(row.lease_ms) {
-                let mut tx = node.db.begin_first().await?;
+                let mut tx = node.db.begin_pulse().await?;
                 if nodes::delete(&mut tx, row.node_id, row.value).await? {
                     tracing::warn!(node_id = %row.node_id, "a node has not renewed for its whole lease: its row is gone");
                 }
@@ -58,7 +58,7 @@ impl Others {
         }
         self.settling = Some((found.timeline.clone(), first));
         if now.since(first) > millis(found.longest_ms) {
-            let mut tx = node.db.begin_first().await?;
+            let mut tx = node.db.begin_pulse().await?;
             nodes::settle(&mut tx, &found.timeline).await?;
             tx.commit().await?;
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::node::{EMBEDDED, Node, Role};
 use super::others::Others;
@@ -33,7 +34,7 @@ pub(super) async fn run(node: Arc<Node>, stop: Arc<Notify>) {
     }
     node.end_lease();
     if let Some(row) = row.filter(|_| !node.db.is_embedded())
-        && let Err(error) = leave(&node, &row).await
+        && let Err(error) = leave(&node, row.node_id).await
     {
         tracing::warn!(%error, "this node's row stays until another node takes it away");
     }
@@ -58,14 +59,13 @@ async fn work(node: &Node, row: &mut Option<NodeRow>) {
 /// An embedded database: looks at the file's version, and reads the tail if it moved.
 async fn poll(node: &Node) -> Result<(), StoreError> {
     let mut listener = Listener::open(&node.db).await?;
-    let mut is_known = false;
     loop {
         let from = node.clock.since_boot();
         let moved = listener.moved().await?;
-        if moved || !is_known {
-            is_known = node.catch_up().await?.is_some();
+        if moved || node.view().applied().is_none() {
+            node.catch_up().await?;
         }
-        if is_known {
+        if node.view().applied().is_some() {
             node.grant(from, EMBEDDED);
         }
         let _ = timeout(POLL, node.poke.notified()).await;
@@ -88,6 +88,8 @@ struct Between {
     listener: Option<Listener>,
     renewed: Option<SinceBoot>,
     others: Others,
+    /// The registration before this one.
+    former: Option<Uuid>,
 }
 
 impl Between {
@@ -96,7 +98,8 @@ impl Between {
         if kept.is_none() {
             node.drop_all();
             self.renewed = None;
-            *kept = Some(register(node).await?);
+            *kept = Some(register(node, self.former).await?);
+            self.former = None;
         }
         let Some(row) = kept else { return Ok(()) };
         let (now, pause) = (node.clock.since_boot(), node.length / 3);
@@ -104,14 +107,17 @@ impl Between {
         let found = if due.is_zero() {
             let found = renew(node, row).await?;
             self.renewed = Some(now);
-            self.others.look(node).await?;
+            // Housekeeping: it may take less than would endanger the next renewal.
+            if let Ok(Err(error)) = timeout(pause / 2, self.others.look(node)).await {
+                tracing::debug!(%error, "the other nodes' rows can't be read");
+            }
             found
         } else {
             self.hint(node, due).await?;
             acknowledge(node, row).await?
         };
         if let Round::Lost = found {
-            *kept = None;
+            self.former = kept.take().map(|row| row.node_id);
         }
         Ok(())
     }
@@ -128,9 +134,13 @@ impl Between {
     }
 }
 
-async fn register(node: &Node) -> Result<NodeRow, StoreError> {
+/// Under a new id. The row of before goes: whoever registers anew knows that its lease is over.
+async fn register(node: &Node, former: Option<Uuid>) -> Result<NodeRow, StoreError> {
     let now = node.clock.now();
-    let mut tx = node.db.begin_first().await?;
+    let mut tx = node.db.begin_pulse().await?;
+    if let Some(former) = former {
+        nodes::leave(&mut tx, former).await?;
+    }
     let timeline = feed::latest(&mut tx).await?.timeline;
     let row = NodeRow {
         node_id: (node.draw)(now),
@@ -151,7 +161,7 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     let now = node.clock.now();
     let next = NodeRow { applied, value: (node.draw)(now), ..row.clone() };
-    let mut tx = node.db.begin_first().await?;
+    let mut tx = node.db.begin_pulse().await?;
     let is_known = nodes::renew(&mut tx, &next, now).await?;
     tx.commit().await?;
     if !is_known {
@@ -166,7 +176,7 @@ async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     if applied > row.applied {
         row.applied = applied;
-        let mut tx = node.db.begin_first().await?;
+        let mut tx = node.db.begin_pulse().await?;
         tx.lightly().await?;
         nodes::acknowledge(&mut tx, row).await?;
         tx.commit().await?;
@@ -175,9 +185,9 @@ async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError
 }
 
 /// A clean stop: the row goes, so that nobody waits for it.
-async fn leave(node: &Node, row: &NodeRow) -> Result<(), StoreError> {
-    let mut tx = node.db.begin_first().await?;
-    nodes::delete(&mut tx, row.node_id, row.value).await?;
+async fn leave(node: &Node, id: Uuid) -> Result<(), StoreError> {
+    let mut tx = node.db.begin_pulse().await?;
+    nodes::leave(&mut tx, id).await?;
     tx.commit().await
 }
 

@@ -211,14 +211,47 @@ async fn a_lock_that_is_not_given_in_time_is_an_outage() {
         let mut holder = db.begin().await.unwrap();
         assert!(holder.lock_session(session.session_id).await.unwrap());
         assert!(!holder.lock_session(uuid()).await.unwrap());
-        let waited = match db.begin().await {
-            Ok(mut conn) => conn.lock_session(session.session_id).await.map(|_| ()),
-            Err(error) => Err(error),
+        let wait = async {
+            match db.begin().await {
+                Ok(mut conn) => conn.lock_session(session.session_id).await.map(|_| ()),
+                Err(error) => Err(error),
+            }
+        };
+        // It is at work: one that did nothing would lose its locks before the others give up.
+        let hold = async {
+            loop {
+                holder.execute("SELECT 1", &[]).await.unwrap();
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        };
+        let waited = tokio::select! {
+            waited = wait => waited,
+            () = hold => Ok(()),
         };
         assert!(matches!(waited, Err(StoreError::Unavailable(_))), "{waited:?}");
         holder.commit().await.unwrap();
         let mut next = db.begin().await.unwrap();
         assert!(next.lock_session(session.session_id).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_of_whoever_is_frozen_is_given_to_who_waits() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return; // a frozen process on the file holds its one lock
+        }
+        let session = household(&db, "john", "app").await.session();
+        stored_session(&db, &session).await;
+        let mut frozen = db.begin().await.unwrap();
+        assert!(frozen.lock_session(session.session_id).await.unwrap());
+        let mut waits = db.begin().await.unwrap();
+        assert!(
+            waits.lock_session(session.session_id).await.unwrap(),
+            "it gave up before the frozen one lost its lock"
+        );
+        assert!(frozen.commit().await.is_err());
     })
     .await;
 }

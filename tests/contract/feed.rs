@@ -26,6 +26,26 @@ fn raised(kind: EpochKind, id: &str, epoch: i64) -> Item {
 }
 
 #[tokio::test]
+async fn p2_what_was_there_before_is_proven_by_a_commit_of_its_own() {
+    on_both_engines(async |db| {
+        let mut tx = db.begin_first().await.unwrap();
+        epochs::raise(&mut tx, EpochKind::Global, epochs::EVERYBODY).await.unwrap();
+        let told = tx.commit_told().await.unwrap().unwrap();
+        let mut tx = db.begin_pulse().await.unwrap();
+        assert_eq!(feed::latest_for_good(&mut tx).await.unwrap(), told);
+        tx.commit().await.unwrap();
+        assert_eq!(feed::latest(&mut db.read().await.unwrap()).await.unwrap(), told, "no number was taken");
+        if !db.is_embedded() {
+            let mut tx = db.begin_pulse().await.unwrap();
+            let sql = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL";
+            feed::latest_for_good(&mut tx).await.unwrap();
+            assert_eq!(tx.value::<bool>(sql, &[]).await.unwrap(), Some(true), "nothing to wait for");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn everything_that_takes_back_is_told_once_and_what_changes_nothing_is_not() {
     on_both_engines(async |db| {
         let home = household(&db, "john", "app").await;

@@ -32,5 +32,6 @@ mod staff_sessions;
 mod subjects;
 mod tallies;
 mod throttles;
+mod together;
 mod turns;
 mod view;

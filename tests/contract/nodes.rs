@@ -63,6 +63,20 @@ async fn what_a_node_has_applied_only_grows_and_a_renewal_of_nobody_says_so() {
 }
 
 #[tokio::test]
+async fn a_node_that_leaves_takes_its_own_row_whatever_it_says() {
+    on_both_engines(async |db| {
+        let (one, two) = (registered(&db, 1_000).await, registered(&db, 1_000).await);
+        assert!(renew(&db, &one, 5).await);
+        let mut tx = db.begin_pulse().await.unwrap();
+        nodes::leave(&mut tx, one.node_id).await.unwrap();
+        tx.commit().await.unwrap();
+        let left = list(&db).await.nodes;
+        assert_eq!(left, [two]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_row_is_deleted_only_as_it_was_seen() {
     on_both_engines(async |db| {
         let row = registered(&db, 1_000).await;

@@ -11,4 +11,5 @@ mod locked;
 mod nodes;
 mod outage;
 mod proxy;
+mod three;
 mod unsafe_settings;

@@ -143,7 +143,7 @@ async fn http_18_connections_that_hang_for_ever_do_not_hold_up_new_ones() {
     if !is_postgres() {
         return;
     }
-    let (proxy, server) = Proxy::server(&[]).await;
+    let (proxy, server) = Proxy::server(&[("checks", "plain")]).await;
     let before = Before::of(&server).await;
     // As many at once as the pool has connections, and more.
     let busy = || futures_of(&server, &before.pair.access, 40);

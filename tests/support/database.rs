@@ -16,6 +16,8 @@ enum Kind {
     Sqlite(tempfile::TempDir),
     /// A database of this name.
     Postgres(String),
+    /// One that somebody else removes.
+    Borrowed,
 }
 
 /// Which engine the tests run on.
@@ -64,6 +66,14 @@ impl TestDatabase {
         conn.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a new database");
         let base = server.rsplit_once('/').map_or(server.as_str(), |(base, _)| base).to_owned();
         Self { url: format!("{base}/{name}"), kind: Kind::Postgres(name) }
+    }
+}
+
+impl TestDatabase {
+    /// The same database for a further server, which must go first.
+    #[must_use]
+    pub fn borrowed(&self) -> Self {
+        Self { url: self.url.clone(), kind: Kind::Borrowed }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Whole {
     pub revoked: Vec<i64>,
     /// False: there are more than a copy carries.
     pub is_whole: bool,
+    /// The history of the database it was read from.
+    pub timeline: String,
 }
 
 /// The read in [`find_whole`].
@@ -25,7 +27,8 @@ pub const FIND_WHOLE_SQL: &str = concat!(
     "SELECT ",
     columns!(),
     ", u.level, g.epoch AS now_global, k.epoch AS now_client, u.epoch AS now_subject,
-             d.epoch AS now_device, n.epoch AS now_consent, r.serial AS revoked_serial
+             d.epoch AS now_device, n.epoch AS now_consent, r.serial AS revoked_serial,
+             (SELECT timeline FROM timelines) AS timeline
       FROM sessions s
       LEFT JOIN epochs g ON g.kind = 'global' AND g.id = '*'
       LEFT JOIN epochs k ON k.kind = 'client' AND k.id = s.client_id
@@ -37,11 +40,15 @@ pub const FIND_WHOLE_SQL: &str = concat!(
 );
 
 /// One row of [`find_whole`].
-struct WithSerial(Record, Option<i64>);
+struct WithSerial(Record, Option<i64>, String);
 
 impl FromRow for WithSerial {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(Record { token_revoked: false, ..Record::from_row(row)? }, row.get("revoked_serial")?))
+        Ok(Self(
+            Record { token_revoked: false, ..Record::from_row(row)? },
+            row.get("revoked_serial")?,
+            row.get("timeline")?,
+        ))
     }
 }
 
@@ -50,5 +57,5 @@ pub async fn find_whole(conn: &mut Conn, session_id: Uuid) -> Result<Option<Whol
     let rows: Vec<WithSerial> = conn.fetch_all(FIND_WHOLE_SQL, &[&session_id]).await?;
     let revoked: Vec<i64> = rows.iter().filter_map(|row| row.1).collect();
     let is_whole = revoked.len() <= MOST_REVOKED;
-    Ok(rows.into_iter().next().map(|row| Whole { record: row.0, revoked, is_whole }))
+    Ok(rows.into_iter().next().map(|row| Whole { record: row.0, revoked, is_whole, timeline: row.2 }))
 }
