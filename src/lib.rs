@@ -23,6 +23,7 @@ pub mod config;
 pub mod jobs;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod model;
 pub mod place;
 pub mod policy;

@@ -5,6 +5,7 @@ use super::lockdown::{self, Why};
 use super::taking_back::Taken;
 use super::{Fault, commit_everywhere};
 use crate::app::App;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::client::Client;
@@ -52,7 +53,7 @@ pub async fn rotate_secret(app: &App, actor: &Actor, id: &ClientId, end_old: boo
         clients::end_old_secrets(&mut tx, id).await?;
     }
     tell(app, &mut tx, actor, id, "secret rotated").await?;
-    commit_everywhere(app, tx).await?;
+    commit_everywhere(app, tx, TakenBack::Account).await?;
     Ok(Registered::Done(Some(secret)))
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Fault;
 use crate::app::App;
 use crate::cache::near::Copied;
+use crate::metrics::label::Path;
 use crate::model::epoch::Level;
 use crate::model::session::{Record, SubjectKind};
 use crate::policy::verdict::{Verdict, judge};
@@ -65,6 +66,7 @@ impl Found {
 
 /// The record of a token's session from the truth alone; `None` if there is none.
 pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
+    app.metrics.looked_up(if app.settings.is_fast { Path::Truth } else { Path::Plain });
     let record = sessions::find_record(&mut app.db.read().await?, session, serial).await?;
     Ok(record.map(|record| Found::Truth(Box::new(record))))
 }
@@ -91,7 +93,9 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
 fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
     let found = Found::Copy(app.checks.sessions.get(&token.session)?);
     let is_known = found.standing(app, serial) != Standing::Unknown;
-    (is_known && !is_behind(found.record(), token)).then_some(found)
+    let found = (is_known && !is_behind(found.record(), token)).then_some(found)?;
+    app.metrics.looked_up(Path::Near);
+    Some(found)
 }
 
 /// A copy that lacks the token's shape, or is of an older generation, says nothing about it. In the truth both mean dead.
@@ -110,6 +114,7 @@ async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fa
     if !value.is_whole {
         return from_truth(app, session, serial).await;
     }
+    app.metrics.looked_up(Path::Truth);
     let copy = Arc::new(Copied { value, as_of });
     // Whatever token of it is asked about.
     if let Verdict::Alive(_) = judge(&copy.value.record, u32::MAX, None, app.clock.now()) {

@@ -5,6 +5,7 @@ use super::audit::{Told, record, record_alone};
 use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::clock::unix_seconds;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::client::Client;
@@ -64,5 +65,5 @@ async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Ref
     if changed {
         record(app, &mut tx, actor, told).await?;
     }
-    commit_everywhere(app, tx).await
+    commit_everywhere(app, tx, TakenBack::Token).await
 }

@@ -16,6 +16,7 @@ use super::deadline::{commit_in_time, in_time, place_in_time};
 use super::hints::Hint;
 pub use super::params::Param;
 use super::params::{lite_arguments, pg_arguments};
+use super::waits::Waits;
 use super::{StoreError, feed, opening};
 use crate::model::feed::{Item, Mark};
 use crate::model::incident::Durability;
@@ -24,6 +25,7 @@ use crate::model::incident::Durability;
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(super) pools: Pools,
+    pub(super) waits: Arc<Waits>,
     ordinary: Arc<Semaphore>,
 }
 
@@ -108,7 +110,7 @@ impl Db {
     }
 
     fn new(pools: Pools, ordinary: usize) -> Self {
-        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)) }
+        Self { pools, waits: Arc::default(), ordinary: Arc::new(Semaphore::new(ordinary)) }
     }
 
     /// Whether this is the embedded engine.
@@ -117,8 +119,7 @@ impl Db {
         matches!(self.pools, Pools::Sqlite { .. })
     }
 
-    /// A connection for reading.
-    pub async fn read(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_reader(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { pool, .. } => in_time(pool.acquire()).await.map(Line::PgRead),
             Pools::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
@@ -126,18 +127,16 @@ impl Db {
         line.map(|line| Conn::new(line, None, None))
     }
 
-    /// A connection for reading what a revocation or a lease waits for.
-    pub async fn read_first(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_reader_first(&self) -> Result<Conn, StoreError> {
         match &self.pools {
             Pools::Postgres { lane, .. } => {
                 in_time(lane.acquire()).await.map(|c| Conn::new(Line::PgRead(c), None, None))
             }
-            Pools::Sqlite { .. } => self.read().await,
+            Pools::Sqlite { .. } => self.lend_reader().await,
         }
     }
 
-    /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
-    pub async fn begin(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_writer(&self) -> Result<Conn, StoreError> {
         let place = place_in_time(Arc::clone(&self.ordinary).acquire_owned()).await?;
         let line = match &self.pools {
             Pools::Postgres { pool, .. } => in_time(pool.begin()).await.map(Line::PgWrite)?,
@@ -146,8 +145,7 @@ impl Db {
         Ok(Conn::new(line, Some(place), self.hint()))
     }
 
-    /// The same for taking something back and for leases: it stands in no queue behind sign-ins and tokens (RAT-03).
-    pub async fn begin_first(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_writer_first(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { lane, .. } => in_time(lane.begin()).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,

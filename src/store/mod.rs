@@ -30,6 +30,7 @@ pub mod subjects;
 pub mod tallies;
 pub mod throttles;
 pub mod turns;
+pub mod waits;
 
 pub use engine::{Conn, Db};
 

@@ -2,6 +2,7 @@
 //! passed since its commit was acknowledged. After a change of the database's history rows may be lost and numbers taken
 //! twice: then what was begun before is not proven, and what begins now waits for the longest lease there ever was.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -85,6 +86,7 @@ impl Node {
             Some(mark) => mark,
             None => feed::latest(&mut self.db.read_first().await?).await?,
         };
+        self.known.fetch_max(mark.number, Ordering::Relaxed);
         self.poke.notify_one();
         self.wait_for_rows(&mark, from).await
     }

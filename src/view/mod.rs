@@ -10,4 +10,5 @@ pub mod confirm;
 pub mod lease;
 pub mod memory;
 pub mod node;
+pub mod standing;
 mod task;

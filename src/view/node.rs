@@ -9,7 +9,7 @@
 //!
 //! An embedded database has one serving process: it looks at the file's version instead.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -60,8 +60,10 @@ pub struct Node {
     pub(super) length: Duration,
     pub(super) draw: fn(Timestamp) -> Uuid,
     role: AtomicU8,
-    lease: Lease,
+    pub(super) lease: Lease,
     view: RwLock<View>,
+    /// The highest feed number known to be committed; only watchers rest on it.
+    pub(super) known: AtomicI64,
     /// Up to where the view has applied; tells who waits.
     pub(super) applied: watch::Sender<i64>,
     /// Asks the task to look at once.
@@ -75,7 +77,8 @@ impl Node {
         let Making { db, clock, lease, draw } = making;
         let (role, view) = (AtomicU8::new(Role::Command as u8), RwLock::new(View::new(MOST)));
         let applied = watch::Sender::new(-1);
-        Self { db, clock, length: lease, draw, role, lease: Lease::default(), view, applied, poke: Notify::new() }
+        let (lease, length, known, poke) = (Lease::default(), lease, AtomicI64::new(0), Notify::new());
+        Self { db, clock, length, draw, role, lease, view, known, applied, poke }
     }
 
     /// What this process does.
@@ -133,6 +136,7 @@ impl Node {
     pub async fn catch_up(&self) -> Result<Option<i64>, StoreError> {
         let before = self.view().standing();
         let tail = feed::tail(&mut self.db.read_first().await?, before.number).await?;
+        self.known.fetch_max(tail.mark.number, Ordering::Relaxed);
         let mut view = self.change();
         if view.standing().life != before.life {
             return Ok(None);
@@ -160,6 +164,7 @@ impl Node {
     pub(super) fn drop_all(&self) {
         self.lease.end();
         self.change().drop_all();
+        self.known.store(0, Ordering::Relaxed);
         self.applied.send_replace(-1);
     }
 
