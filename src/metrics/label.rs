@@ -276,6 +276,19 @@ impl Label for Action {
     }
 }
 
+impl Grant {
+    /// Of `grant_type` as sent.
+    #[must_use]
+    pub fn of(sent: Option<&str>) -> Self {
+        match sent {
+            Some("authorization_code") => Self::AuthorizationCode,
+            Some("refresh_token") => Self::RefreshToken,
+            Some("client_credentials") => Self::ClientCredentials,
+            Some(_) | None => Self::Other,
+        }
+    }
+}
+
 impl TakenBack {
     /// Of an incident's kind of target.
     #[must_use]
