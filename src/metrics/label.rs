@@ -242,8 +242,9 @@ impl Label for Rule {
     }
 }
 
-/// Actions that can be alarms; any other is counted as the last.
-const ALARMS: [Action; 9] = [
+/// Actions that a server can be alarmed by; any other is counted as the last. (Commands in a shell alarm, too, but nobody
+/// scrapes them.)
+const ALARMS: [Action; 8] = [
     Action::CodeReplay,
     Action::Refresh,
     Action::RefreshRetry,
@@ -252,7 +253,6 @@ const ALARMS: [Action; 9] = [
     Action::TokenRevoke,
     Action::TokenGuessing,
     Action::ChallengeReuse,
-    Action::Unlock,
 ];
 
 impl Label for Action {

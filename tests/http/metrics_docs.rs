@@ -81,7 +81,9 @@ async fn the_manual_names_every_measure_and_no_other() {
     let chapter =
         manual.split("\n## Monitoring\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("Monitoring");
     let documented = names_in(chapter);
-    assert_eq!(missing(&documented, &measures), Vec::<String>::new());
+    let unknown = missing(&documented, &measures);
+    let unknown: Vec<&String> = unknown.iter().filter(|name| !measures.families.contains_key(*name)).collect();
+    assert!(unknown.is_empty(), "there is no {unknown:?}");
     let rows: Vec<&str> = chapter.lines().filter(|line| line.starts_with("| `")).collect();
     for (family, kind) in &measures.families {
         let name = if kind == "counter" { format!("{family}_total") } else { family.clone() };
