@@ -1,4 +1,4 @@
-//! What a scrape reads: OpenMetrics text, which Prometheus asks for by itself. Built anew for each, so that two scrapes at
+//! What a scrape reads: `OpenMetrics` text, which Prometheus asks for by itself. Built anew for each, so that two scrapes at
 //! once never see each other's half.
 
 use std::fmt;

@@ -4,7 +4,7 @@ use sqlx::{Database, Pool};
 
 use super::StoreError;
 use super::engine::{Conn, Db, Pools};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::label::Lane;
 
@@ -36,34 +36,48 @@ impl PoolState {
     }
 }
 
+/// Somebody who waits for a connection: counted when they have one, or have given up.
+struct Waiting<'a> {
+    waits: &'a Waits,
+    lane: Lane,
+    since: Stopwatch,
+}
+
 impl Waits {
-    async fn timed<T>(&self, lane: Lane, work: impl Future<Output = T>) -> T {
-        let watch = self.clock.start();
-        let done = work.await;
-        self.seconds.observe_of(lane, watch.elapsed());
-        done
+    fn begin(&self, lane: Lane) -> Waiting<'_> {
+        Waiting { waits: self, lane, since: self.clock.start() }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.waits.seconds.observe_of(self.lane, self.since.elapsed());
     }
 }
 
 impl Db {
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        self.waits.timed(Lane::Read, self.lend_reader()).await
+        let _waiting = self.waits.begin(Lane::Read);
+        self.lend_reader().await
     }
 
     /// A connection for reading what a revocation or a lease waits for.
     pub async fn read_first(&self) -> Result<Conn, StoreError> {
-        self.waits.timed(Lane::First, self.lend_reader_first()).await
+        let _waiting = self.waits.begin(Lane::First);
+        self.lend_reader_first().await
     }
 
     /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
     pub async fn begin(&self) -> Result<Conn, StoreError> {
-        self.waits.timed(Lane::Write, self.lend_writer()).await
+        let _waiting = self.waits.begin(Lane::Write);
+        self.lend_writer().await
     }
 
     /// The same for taking something back and for leases: it stands in no queue behind sign-ins and tokens (RAT-03).
     pub async fn begin_first(&self) -> Result<Conn, StoreError> {
-        self.waits.timed(Lane::First, self.lend_writer_first()).await
+        let _waiting = self.waits.begin(Lane::First);
+        self.lend_writer_first().await
     }
 
     /// How long connections were waited for.

@@ -1,4 +1,4 @@
-//! OpenMetrics 1.0 text, read strictly: what a scraper could stumble over fails the test.
+//! `OpenMetrics` 1.0 text, read strictly: what a scraper could stumble over fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
