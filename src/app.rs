@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use crate::activity::Activity;
 use crate::cache::near::Near;
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_seconds};
 use crate::config::{Keys, Settings};
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::place::Places;
 use crate::secret::csrf::Csrf;
 use crate::secret::keys::Pepper;
@@ -58,6 +59,8 @@ pub struct App {
     pub activity: Activity,
     /// What checks are answered from besides the truth.
     pub checks: Checks,
+    /// What is counted for whoever watches.
+    pub metrics: Metrics,
 }
 
 /// This process among the nodes that answer checks.
@@ -93,7 +96,9 @@ impl App {
         let limits = Limits::new(settings.limit_scale);
         let places = settings.places.clone();
         let checks = Checks::new(&settings, &db, &clock);
-        Ok(Self { settings, db, secrets, limits, clock, places, activity: Activity::default(), checks })
+        let metrics = Metrics::new(unix_seconds(clock.now()));
+        let activity = Activity::default();
+        Ok(Self { settings, db, secrets, limits, clock, places, activity, checks, metrics })
     }
 
     /// Begins to serve: checks are answered from memory or from the truth, as the settings say. Stopped after the last

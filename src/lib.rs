@@ -9,6 +9,7 @@
 //! - **Staff**: `web/console/login` -> `service/staff_session`; each page: `web/guard/staff` -> `policy/roles`.
 //! - **Finding the caller**: `web/console/search` -> `service/search`; `web/console/customer` -> `service/caller`.
 //! - **Lockdown**: `web/console/lockdown`, `web/api/lockdown` or `cli/lockdown` -> `service/lockdown` -> `service/taking_back` -> a receipt.
+//! - **Monitoring**: `web/ops/metrics` -> `service/measures` -> `metrics`, and what other rooms keep of themselves.
 //! - **After a backup was restored**: `cli/restored` -> `service/restored`: everything given out before is dead.
 //!
 //! Imports go one way: `cli -> web -> service -> app -> {limits, activity, place} -> store -> model`; `service ->
@@ -23,6 +24,7 @@ pub mod config;
 pub mod jobs;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod model;
 pub mod place;
 pub mod policy;

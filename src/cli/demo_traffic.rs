@@ -89,7 +89,7 @@ pub async fn look_at_pages(
         replaces: None,
         browser: computer.clone(),
     };
-    login::sign_in(app, &anonymous(address, computer.user_agent), form).await?;
+    Box::pin(login::sign_in(app, &anonymous(address, computer.user_agent), form)).await?;
     Ok(())
 }
 

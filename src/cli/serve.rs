@@ -1,10 +1,12 @@
 //! `rescind serve`: checks everything, then serves until told to stop; stops cleanly.
 
 use std::fs::{File, TryLockError};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rocket::Shutdown;
 use rocket::fairing::AdHoc;
+use tokio::sync::oneshot;
 
 use super::Failure;
 use super::open::{database, tell_made};
@@ -42,9 +44,11 @@ pub async fn open(settings: Settings) -> Result<(App, Option<File>), Failure> {
 
 /// Runs the server and its jobs until a signal; then finishes what was begun.
 pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
+    let rocket = web::mount(app.clone());
+    let watched = watch(&app, rocket.state::<Draining>().cloned().unwrap_or_default()).await?;
     let serving = app.serve_checks();
     let jobs = tokio::spawn(jobs::run(app.clone()));
-    let rocket = web::mount(app.clone()).attach(AdHoc::on_shutdown("draining", |rocket| {
+    let rocket = rocket.attach(AdHoc::on_shutdown("draining", |rocket| {
         Box::pin(async move {
             if let Some(draining) = rocket.state::<Draining>() {
                 draining.0.store(true, Ordering::SeqCst);
@@ -68,9 +72,39 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
     serving.stop().await;
     jobs.abort();
     jobs::finish(&app).await;
+    if let Some(watched) = watched {
+        watched.notify();
+    }
     app.db.close().await;
     tracing::info!("stopped");
     served.map(|_| ())
+}
+
+/// The listener for measures and health, if it has an address of its own; how to stop it.
+async fn watch(app: &Arc<App>, draining: Draining) -> Result<Option<Shutdown>, Failure> {
+    let Some(address) = app.settings.metrics_address else { return Ok(None) };
+    let (tell, told) = oneshot::channel();
+    let tell = Mutex::new(Some(tell));
+    let started = AdHoc::on_liftoff("watched", move |rocket| {
+        Box::pin(async move {
+            let tell = tell.lock().unwrap_or_else(PoisonError::into_inner).take();
+            tell.map(|tell| tell.send(rocket.shutdown()));
+        })
+    });
+    let launched = tokio::spawn(web::ops::alone(app.clone(), address, draining).attach(started).launch());
+    if let Ok(shutdown) = told.await {
+        tracing::info!(%address, "measures are served");
+        if !is_private(address.ip()) {
+            tracing::warn!(%address, "measures are served beyond private addresses (RESCIND_METRICS_ADDRESS)");
+        }
+        return Ok(Some(shutdown));
+    }
+    // It ended without having begun.
+    let why = match launched.await {
+        Ok(Err(error)) => bind_reason(&error),
+        Ok(Ok(_)) | Err(_) => "it did not start".to_owned(),
+    };
+    Err(Failure::new(format!("RESCIND_METRICS_ADDRESS {address}: {why}")))
 }
 
 /// One line about why Rocket did not start.
@@ -80,9 +114,16 @@ fn reason(error: &rocket::Error, settings: &Settings) -> String {
     };
     let port: u16 = settings.rocket.extract_inner("port").unwrap_or(0);
     match error.kind() {
-        rocket::error::ErrorKind::Bind(why) => {
-            format!("ROCKET_ADDRESS {} and ROCKET_PORT {port}: {why}", at("address"))
+        rocket::error::ErrorKind::Bind(_) => {
+            format!("ROCKET_ADDRESS {} and ROCKET_PORT {port}: {}", at("address"), bind_reason(error))
         }
+        _ => bind_reason(error),
+    }
+}
+
+fn bind_reason(error: &rocket::Error) -> String {
+    match error.kind() {
+        rocket::error::ErrorKind::Bind(why) => why.to_string(),
         other => other.to_string(),
     }
 }

@@ -6,7 +6,7 @@ mod keys;
 mod read;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use read::{Raw, env_name, environment, rocket_figment};
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 32] = [
+pub const SETTINGS: [(&str, &str, &str); 33] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
@@ -59,6 +59,7 @@ pub const SETTINGS: [(&str, &str, &str); 32] = [
     ("checks", "plain", "fast: from memory while that is surely fresh; plain: every check reads the database"),
     ("lease", "5", "seconds a server may answer from memory without hearing from the database, 1 to 30"),
     ("near_cache", "50000", "sessions kept in memory, 100 to 10000000"),
+    ("metrics_address", "", "address and port for /metrics and health alone, such as 10.0.0.5:9464"),
     ("log", "info", "error, warn, info, debug or trace"),
 ];
 
@@ -137,6 +138,8 @@ pub struct Settings {
     pub lease: Duration,
     /// Sessions kept in memory.
     pub near_cache: usize,
+    /// Where measures are read, if not at the main address.
+    pub metrics_address: Option<SocketAddr>,
     /// Level of our own log lines.
     pub log: tracing::Level,
     /// Folder of the embedded mode's keys.
@@ -233,6 +236,7 @@ impl Settings {
             if self.is_fast { "fast" } else { "plain" }.to_owned(),
             self.lease.as_secs().to_string(),
             self.near_cache.to_string(),
+            self.metrics_address.map(|address| address.to_string()).unwrap_or_default(),
             self.log.to_string().to_lowercase(),
         ];
         SETTINGS.iter().zip(values).map(|((name, _, _), value)| (env_name(name), value)).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -147,6 +147,7 @@ impl Raw {
             is_fast: self.is_fast()?,
             lease: Duration::from_secs(self.number("lease", 1, 30)?.unsigned_abs()),
             near_cache: usize::try_from(self.number("near_cache", 100, 10_000_000)?).unwrap_or(100),
+            metrics_address: self.metrics_address()?,
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
             keys_folder: PathBuf::from(self.text("keys_folder")),
             secrets,
@@ -164,6 +165,13 @@ impl Raw {
         let rule = "must be a telephone number of at most 30 digits, spaces and +()-.";
         let is_wrong = text.as_ref().is_some_and(|text| !is_callable(text));
         if is_wrong { Err(ConfigError(format!("{} {rule}", env_name("support_phone")))) } else { Ok(text) }
+    }
+
+    fn metrics_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let Some(text) = self.optional("metrics_address") else { return Ok(None) };
+        let read = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
+        let rule = "must be an address and a port, such as 127.0.0.1:9464 or [::1]:9464";
+        read.map(Some).ok_or_else(|| ConfigError(format!("{} {rule}", env_name("metrics_address"))))
     }
 
     fn is_fast(&self) -> Result<bool, ConfigError> {

@@ -19,6 +19,8 @@ use crate::store::{StoreError, browser_sessions, devices, incidents, sessions, s
 
 /// Rows touched in one transaction.
 const BATCH: i64 = 500;
+/// Incidents looked at in one turn.
+const MOST_SWEPT: i64 = 20;
 /// Times written in one transaction.
 const FLUSHED: usize = 200;
 
@@ -129,7 +131,9 @@ pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
 
 /// Marks as ended, batch by batch, what an incident's raised epoch killed at once.
 pub async fn sweep_incidents(app: &App) -> Result<(), StoreError> {
-    let unswept = incidents::list_unswept(&mut app.db.read().await?, 20).await?;
+    let unswept = incidents::list_unswept(&mut app.db.read().await?, MOST_SWEPT).await?;
+    let mut pending = unswept.len();
+    app.metrics.set_sweeps_pending(pending);
     for incident in unswept {
         while sweep_batch(app, &incident).await? {
             tokio::task::yield_now().await;
@@ -137,6 +141,8 @@ pub async fn sweep_incidents(app: &App) -> Result<(), StoreError> {
         let mut tx = app.db.begin().await?;
         incidents::mark_swept(&mut tx, &incident.incident_id, app.clock.now()).await?;
         tx.commit().await?;
+        pending -= 1;
+        app.metrics.set_sweeps_pending(pending);
     }
     Ok(())
 }

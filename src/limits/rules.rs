@@ -72,7 +72,7 @@ impl Rule {
 
     /// The rule's name in audit rows and metrics.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::SignInPerAddress => "sign_in_per_address",
             Self::StaffSignInPerAddress => "staff_sign_in_per_address",

@@ -76,7 +76,7 @@ pub enum Action {
 impl Action {
     /// The name in the table.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",

@@ -170,6 +170,12 @@ pub enum Receipt {
 }
 
 impl Receipt {
+    /// Whether it says that it was proven.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Confirmed { .. })
+    }
+
     /// The same proof with what was counted afterwards.
     #[must_use]
     pub fn with_counts(self, sessions: i64, on_devices: i64) -> Self {

@@ -11,6 +11,7 @@ use crate::model::audit::Action;
 pub async fn take(app: &App, actor: &Actor, rule: Rule, key: &str) -> Result<(), Wait> {
     let taken = app.limits.take(rule, key, app.clock.now());
     if taken.is_err() {
+        app.metrics.limited(rule);
         tell(app, actor, rule.name(), key, Told::refused(Action::RateLimit, "limit", rule.name()).because(key)).await;
     }
     taken

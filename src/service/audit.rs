@@ -62,6 +62,7 @@ pub async fn record(app: &App, conn: &mut Conn, actor: &Actor, told: Told) -> Re
     let now = app.clock.now();
     if told.outcome == Outcome::Alarm {
         let (kind, id) = (told.target.0, told.target.1.as_str());
+        app.metrics.alarmed(told.action);
         tracing::warn!(
             action = told.action.as_str(),
             target_kind = kind,
@@ -80,7 +81,7 @@ pub async fn record(app: &App, conn: &mut Conn, actor: &Actor, told: Told) -> Re
         customer_id: told.customer,
         reason: told.reason,
     };
-    store::audit::insert(conn, &entry).await
+    store::audit::insert(conn, &entry).await.inspect_err(|_| app.metrics.audit_failed())
 }
 
 /// Adds a row on its own: for what was refused, or read.

@@ -5,6 +5,7 @@ use super::audit::{Told, record, record_alone};
 use super::lockdown::{self, Why};
 use super::taking_back::Taken;
 use crate::app::App;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::client::Client;
@@ -54,9 +55,11 @@ pub async fn rotate_secret(app: &App, actor: &Actor, id: &ClientId, end_old: boo
         clients::end_old_secrets(&mut tx, id).await?;
     }
     tell(app, &mut tx, actor, id, "secret rotated").await?;
-    let told = tx.commit_told().await?;
+    let (watch, told) = (app.clock.start(), tx.commit_told().await?);
+    let proven = app.checks.node.confirm(told).await;
+    app.metrics.took_back(TakenBack::Account, proven.is_ok().then(|| watch.elapsed()));
     // Whatever the proof says, the new secret is stored, and this is the only time it is shown.
-    match app.checks.node.confirm(told).await {
+    match proven {
         Ok(_) => Ok(Registered::Done(Some(secret))),
         Err(error) => {
             tracing::error!(%error, client_id = %id, "the end of older secrets could not be proven");

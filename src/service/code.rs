@@ -6,6 +6,7 @@ use super::tokens::{TokenError, TokenRefusal, Tokens, current_pair};
 use super::{Fault, commit_everywhere};
 use crate::app::App;
 use crate::clock::unix_seconds;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::client::{Client, GrantType};
@@ -273,7 +274,7 @@ async fn kill_replayed(app: &App, actor: &Actor, code: &Code) -> TokenError {
         sessions::end(&mut tx, code.session_id, "code_replay", app.clock.now()).await?;
         let told = Told::alarm(Action::CodeReplay, "session", code.session_id).of(&code.customer_id);
         record(app, &mut tx, actor, told).await?;
-        commit_everywhere(app, tx).await
+        commit_everywhere(app, tx, TakenBack::Replay).await
     };
     match ended.await {
         Ok(()) => TokenRefusal::InvalidGrant.into(),

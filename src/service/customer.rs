@@ -4,6 +4,7 @@ use super::audit::{Told, record};
 use super::new_password::check;
 use super::{Fault, commit_everywhere};
 use crate::app::App;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::customer::{ContactChange, Customer, Email, Phone};
@@ -132,7 +133,7 @@ pub async fn set_password(app: &App, actor: &Actor, id: &CustomerId, new: &Secre
     throttles::reset_subject(&mut tx, id.as_str()).await?;
     let told = Told::done(Action::CustomerWrite, "customer", id).of(id).because("password set");
     record(app, &mut tx, actor, told).await?;
-    commit_everywhere(app, tx).await?;
+    commit_everywhere(app, tx, TakenBack::Account).await?;
     Ok(Entered::Done)
 }
 
@@ -148,7 +149,7 @@ pub async fn set_disabled(app: &App, actor: &Actor, id: &CustomerId, disabled: b
     customers::set_disabled(&mut tx, id, disabled.then(|| app.clock.now())).await?;
     let told = Told::done(Action::CustomerWrite, "customer", id).of(id);
     record(app, &mut tx, actor, told.because(if disabled { "disabled" } else { "enabled" })).await?;
-    commit_everywhere(app, tx).await?;
+    commit_everywhere(app, tx, TakenBack::Account).await?;
     Ok(Entered::Done)
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Fault;
 use crate::app::App;
 use crate::cache::near::Copied;
+use crate::metrics::label::Path;
 use crate::model::epoch::Level;
 use crate::model::session::{Record, SubjectKind};
 use crate::policy::verdict::{Verdict, epochs_current, judge};
@@ -71,6 +72,7 @@ impl Found {
 
 /// The record of a token's session from the truth alone; `None` if there is none.
 pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
+    app.metrics.looked_up(if app.settings.is_fast { Path::Truth } else { Path::Plain });
     let mut conn = app.db.read().await?;
     let record = sessions::find_record(&mut conn, session, serial).await?;
     if app.settings.is_fast && !app.checks.node.follows(&feed::latest(&mut conn).await?.timeline) {
@@ -105,7 +107,9 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
 fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
     let found = Found::Copy(app.checks.sessions.get(&token.session)?);
     let is_known = found.standing(app, serial) != Standing::Unknown;
-    (is_known && !is_behind(found.record(), token)).then_some(found)
+    let found = (is_known && !is_behind(found.record(), token)).then_some(found)?;
+    app.metrics.looked_up(Path::Near);
+    Some(found)
 }
 
 /// A copy that lacks the token's shape, or is of an older generation, says nothing about it. In the truth both mean dead.
@@ -127,6 +131,7 @@ async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fa
     if !value.is_whole {
         return from_truth(app, session, serial).await;
     }
+    app.metrics.looked_up(Path::Truth);
     let copy = Arc::new(Copied { value, as_of });
     if is_lasting(app, &copy.value.record) {
         app.checks.sessions.put(session, copy.clone());

@@ -8,6 +8,7 @@ use super::{Fault, allowance, tries};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::limits::{Rule, Wait, address_key};
+use crate::metrics::label::{Person, SignIn as Outcome};
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::customer::fold;
@@ -69,6 +70,22 @@ pub struct Welcome {
 
 /// Signs in.
 pub async fn sign_in(app: &App, actor: &Actor, form: SignIn) -> Result<LoginOutcome, Fault> {
+    let outcome = try_sign_in(app, actor, form).await;
+    app.metrics.signed_in(
+        Person::Customer,
+        match &outcome {
+            Ok(LoginOutcome::Welcome(_)) => Outcome::Welcome,
+            Ok(LoginOutcome::Refused) => Outcome::Refused,
+            Ok(LoginOutcome::Restricted) => Outcome::Restricted,
+            Ok(LoginOutcome::Wait(_)) => Outcome::Limited,
+            Ok(LoginOutcome::Stale) => Outcome::Stale,
+            Err(fault) => fault.of_sign_in(),
+        },
+    );
+    outcome
+}
+
+async fn try_sign_in(app: &App, actor: &Actor, form: SignIn) -> Result<LoginOutcome, Fault> {
     let from = actor.address.map(address_key).unwrap_or_default();
     if let Err(wait) = allowance::take(app, actor, Rule::SignInPerAddress, &from).await {
         return Ok(LoginOutcome::Wait(wait));

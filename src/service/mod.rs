@@ -19,6 +19,7 @@ pub mod incidents;
 pub mod introspect;
 pub mod lockdown;
 pub mod login;
+pub mod measures;
 pub mod new_password;
 pub mod pages;
 pub mod receipts;
@@ -36,6 +37,7 @@ mod tries;
 pub mod unlock;
 
 use crate::app::App;
+use crate::metrics::label::{SignIn, TakenBack};
 use crate::secret::password::HashError;
 use crate::store::{Conn, StoreError};
 use crate::view::confirm::Unproven;
@@ -64,9 +66,22 @@ pub enum Fault {
 }
 
 /// Ends a transaction that takes back, and waits until no node can overlook it. Every error means: not proven.
-async fn commit_everywhere(app: &App, tx: Conn) -> Result<(), Unproven> {
-    let told = tx.commit_told().await?;
-    app.checks.node.confirm(told).await.map(|_| ())
+async fn commit_everywhere(app: &App, tx: Conn, what: TakenBack) -> Result<(), Unproven> {
+    let watch = app.clock.start();
+    let proven = async {
+        let told = tx.commit_told().await?;
+        app.checks.node.confirm(told).await.map(|_| ())
+    };
+    let proven = proven.await;
+    app.metrics.took_back(what, proven.is_ok().then(|| watch.elapsed()));
+    proven
+}
+
+impl Fault {
+    /// What a sign-in that came to this is counted as.
+    fn of_sign_in(&self) -> SignIn {
+        if matches!(self, Self::Busy) { SignIn::Busy } else { SignIn::Failed }
+    }
 }
 
 impl From<HashError> for Fault {

@@ -7,6 +7,7 @@ use super::tokens::{TokenError, TokenRefusal, Tokens, current_pair};
 use crate::activity::Seen;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::session::{MOST_SHAPES, Rotation, Session, Shape};
@@ -151,7 +152,7 @@ async fn kill(app: &App, mut tx: Conn, actor: &Actor, session: &Session, action:
         sessions::end(&mut tx, session.session_id, action.as_str(), app.clock.now()).await?;
         let entry = Told::alarm(action, "session", session.session_id).of(&session.subject_id);
         record(app, &mut tx, actor, entry).await?;
-        commit_everywhere(app, tx).await
+        commit_everywhere(app, tx, TakenBack::Replay).await
     };
     match ended.await {
         Ok(()) => TokenRefusal::InvalidGrant.into(),

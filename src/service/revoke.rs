@@ -5,6 +5,7 @@ use super::Fault;
 use super::audit::{Told, record, record_alone};
 use crate::app::App;
 use crate::clock::unix_seconds;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::client::Client;
@@ -50,10 +51,16 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
 }
 
 async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), Unproven> {
-    let mut part = app.db.begin_part().await?;
-    let made = end_in(app, part.tx(), actor, session, (kind, token)).await;
-    let ((), told) = part.end(made).await?;
-    app.checks.node.confirm(told).await.map(|_| ())
+    let watch = app.clock.start();
+    let proven = async {
+        let mut part = app.db.begin_part().await?;
+        let made = end_in(app, part.tx(), actor, session, (kind, token)).await;
+        let ((), told) = part.end(made).await?;
+        app.checks.node.confirm(told).await.map(|_| ())
+    };
+    let proven = proven.await;
+    app.metrics.took_back(TakenBack::Token, proven.is_ok().then(|| watch.elapsed()));
+    proven
 }
 
 async fn end_in(

@@ -10,6 +10,7 @@ use super::{Fault, allowance, tries};
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::limits::{Rule, Wait, address_key};
+use crate::metrics::label::{Person, SignIn as Outcome};
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::customer::fold;
@@ -52,6 +53,20 @@ pub enum StaffLogin {
 
 /// Signs in.
 pub async fn sign_in(app: &App, actor: &Actor, form: StaffSignIn) -> Result<StaffLogin, Fault> {
+    let outcome = try_sign_in(app, actor, form).await;
+    app.metrics.signed_in(
+        Person::Staff,
+        match &outcome {
+            Ok(StaffLogin::Welcome(_)) => Outcome::Welcome,
+            Ok(StaffLogin::Refused) => Outcome::Refused,
+            Ok(StaffLogin::Wait(_)) => Outcome::Limited,
+            Err(fault) => fault.of_sign_in(),
+        },
+    );
+    outcome
+}
+
+async fn try_sign_in(app: &App, actor: &Actor, form: StaffSignIn) -> Result<StaffLogin, Fault> {
     if let Err(wait) = take_page(app, actor).await {
         return Ok(StaffLogin::Wait(wait));
     }

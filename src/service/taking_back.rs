@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::audit::{Told, record};
 use crate::app::App;
 use crate::clock::Stopwatch;
+use crate::metrics::label::TakenBack;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
 use crate::model::epoch::EpochKind;
@@ -59,7 +60,7 @@ enum Step {
 
 /// Takes back, and proves it.
 pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
-    let watch = app.clock.start();
+    let (watch, kind) = (app.clock.start(), TakenBack::of(order.target.kind()));
     let new = Incident {
         incident_id: incident_number(app, actor, order),
         target_kind: order.target.kind().to_owned(),
@@ -88,12 +89,14 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     match stored {
         Ok((Step::Stored(stored), told)) => {
             let receipt = prove(app, &stored, told, watch).await;
+            app.metrics.took_back(kind, receipt.is_confirmed().then(|| watch.elapsed()));
             Taken::Receipt(told_about(app, order, &stored, receipt).await)
         }
         Ok((Step::NotFound, _)) => Taken::NotFound,
         Ok((Step::KeyReused, _)) => Taken::KeyReused,
         Err(error) => {
             tracing::error!(%error, %incident, "a revocation could not be stored");
+            app.metrics.took_back(kind, None);
             Taken::Receipt(Receipt::Unconfirmed { incident, committed: false })
         }
     }

@@ -18,6 +18,7 @@ use super::opening::Fresh;
 pub use super::params::Param;
 use super::params::{lite_arguments, pg_arguments};
 use super::together::Desk;
+use super::waits::Waits;
 use super::{StoreError, feed, opening};
 use crate::model::feed::{Item, Mark};
 use crate::model::incident::Durability;
@@ -26,6 +27,7 @@ use crate::model::incident::Durability;
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(super) pools: Pools,
+    pub(super) waits: Arc<Waits>,
     ordinary: Arc<Semaphore>,
     hint: Option<Hint>,
     pub(super) desk: Arc<Desk>,
@@ -123,7 +125,8 @@ impl Db {
             Pools::Postgres { pulse, .. } => Some(Hint::new(pulse)),
             Pools::Sqlite { .. } => None,
         };
-        Self { pools, ordinary: Arc::new(Semaphore::new(ordinary)), hint, desk: Arc::default() }
+        let ordinary = Arc::new(Semaphore::new(ordinary));
+        Self { pools, waits: Arc::default(), ordinary, hint, desk: Arc::default() }
     }
 
     /// Whether this is the embedded engine.
@@ -132,8 +135,7 @@ impl Db {
         matches!(self.pools, Pools::Sqlite { .. })
     }
 
-    /// A connection for reading.
-    pub async fn read(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_reader(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { pool, .. } => in_time(pool.acquire()).await.map(Line::PgRead),
             Pools::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
@@ -141,8 +143,7 @@ impl Db {
         line.map(|line| Conn::new(line, None, None))
     }
 
-    /// A connection for reading what a lease or a confirmation waits for.
-    pub async fn read_first(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_pulse(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { pulse, .. } => in_time(pulse.acquire()).await.map(Line::PgRead),
             Pools::Sqlite { pulse, .. } => in_time(pulse.acquire()).await.map(Line::LiteRead),
@@ -150,8 +151,7 @@ impl Db {
         line.map(|line| Conn::new(line, None, None))
     }
 
-    /// The transaction of a lease.
-    pub async fn begin_pulse(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_pulse_writer(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { pulse, .. } => in_time(pulse.begin()).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
@@ -167,8 +167,7 @@ impl Db {
         }
     }
 
-    /// A transaction for writing. Dropped without [`Conn::commit`], it is rolled back.
-    pub async fn begin(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_writer(&self) -> Result<Conn, StoreError> {
         let place = place_in_time(Arc::clone(&self.ordinary).acquire_owned()).await?;
         let line = match &self.pools {
             Pools::Postgres { pool, .. } => in_time(pool.begin()).await.map(Line::PgWrite)?,
@@ -177,8 +176,7 @@ impl Db {
         Ok(Conn::new(line, Some(place), self.hint.clone()))
     }
 
-    /// The same for taking something back: it stands in no queue behind sign-ins and tokens (RAT-03).
-    pub async fn begin_first(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_writer_first(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { lane, .. } => in_time(lane.begin()).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,

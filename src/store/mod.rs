@@ -31,6 +31,7 @@ pub mod tallies;
 pub mod throttles;
 mod together;
 pub mod turns;
+pub mod waits;
 
 pub use engine::{Conn, Db};
 

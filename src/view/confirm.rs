@@ -3,6 +3,7 @@
 //! twice: then what was begun before is not proven, and what begins now waits for the longest lease there ever was.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -90,6 +91,7 @@ impl Node {
             tx.commit().await?;
             mark
         };
+        self.known.fetch_max(mark.number, Ordering::Relaxed);
         let from = self.clock.since_boot();
         self.poke.notify_one();
         self.wait_for_rows(&mark, from).await

@@ -21,6 +21,12 @@ impl Lease {
         self.0.store(0, Ordering::SeqCst);
     }
 
+    /// How much is left of it.
+    #[must_use]
+    pub fn left(&self, now: SinceBoot) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::SeqCst).saturating_sub(now.nanos()))
+    }
+
     /// Whether it still runs.
     #[must_use]
     pub fn is_fresh(&self, now: SinceBoot) -> bool {

@@ -11,4 +11,5 @@ pub mod lease;
 pub mod memory;
 pub mod node;
 mod others;
+pub mod standing;
 mod task;

@@ -9,7 +9,7 @@
 //!
 //! An embedded database has one serving process: it looks at the file's version instead.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -65,8 +65,10 @@ pub struct Node {
     pub(super) length: Duration,
     pub(super) draw: fn(Timestamp) -> Uuid,
     role: AtomicU8,
-    lease: Lease,
+    pub(super) lease: Lease,
     view: RwLock<View>,
+    /// The highest feed number known to be committed; only watchers rest on it.
+    pub(super) known: AtomicI64,
     /// Up to where the view has applied; tells who waits.
     pub(super) applied: watch::Sender<i64>,
     /// Asks the task to look at once.
@@ -108,10 +110,10 @@ impl Node {
         let Making { db, clock, lease, draw } = making;
         let (role, view) = (AtomicU8::new(Role::Command as u8), RwLock::new(View::new(MOST)));
         let applied = watch::Sender::new(-1);
-        let (lease, length) = (Lease::default(), lease);
+        let (lease, length, known) = (Lease::default(), lease, AtomicI64::new(0));
         let (poke, furthest, has_other_time) = (Notify::new(), Mutex::new(None), AtomicBool::new(false));
         let rows = tokio::sync::Mutex::default();
-        Self { db, clock, length, draw, role, lease, view, applied, poke, furthest, rows, has_other_time }
+        Self { db, clock, length, draw, role, lease, view, known, applied, poke, furthest, rows, has_other_time }
     }
 
     /// What this process does.
@@ -207,6 +209,7 @@ impl Node {
             return Err(StoreError::Older);
         }
         *self.furthest() = Some(seen);
+        self.known.fetch_max(tail.mark.number, Ordering::Relaxed);
         let mut view = self.change();
         if view.standing().life != before.life {
             return Ok(None);
@@ -233,6 +236,7 @@ impl Node {
     pub(super) fn drop_all(&self) {
         self.lease.end();
         self.change().drop_all();
+        self.known.store(0, Ordering::Relaxed);
         self.applied.send_replace(-1);
     }
 

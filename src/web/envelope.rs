@@ -84,8 +84,8 @@ fn given_id(request: &Request<'_>) -> Option<String> {
 fn turned_away(request: &Request<'_>) -> Option<Origin<'static>> {
     let app = app(request)?;
     let path: Vec<&str> = request.uri().path().segments().collect();
-    // Health is asked for by whatever runs us; the addresses below are only for turning away.
-    if matches!(path.first(), Some(&"health" | &"_turned_away")) {
+    // Health and measures are asked for by whatever runs us; the addresses below are only for turning away.
+    if matches!(path.first(), Some(&"health" | &"metrics" | &"_turned_away")) {
         return None;
     }
     if app.settings.is_https() && !is_secure(request, app) {
@@ -196,7 +196,7 @@ fn security_headers(response: &mut Response<'_>) {
 
 /// One line per request. The path without its query: what callers put there is not ours to keep.
 fn log_line(request: &Request<'_>, arrival: &Arrival, status: Status) {
-    let quiet = arrival.path.starts_with("/health/");
+    let quiet = arrival.path.starts_with("/health/") || arrival.path == "/metrics";
     let address = app(request).map(|app| RequestInfo::address(request, app).map(|a| a.to_string()).unwrap_or_default());
     let prefix = app(request).map(|app| format!("{}_", app.settings.token_prefix)).unwrap_or_default();
     let (ms, path) = (arrival.watch.map_or(0, |watch| watch.elapsed_ms()), harmless(&arrival.path, &prefix));

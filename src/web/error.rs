@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::missing;
 use crate::limits::Wait;
+use crate::metrics::label::Refusal;
 use crate::service::Fault;
 use crate::service::tokens::{TokenError, TokenRefusal};
 
@@ -105,6 +106,22 @@ impl OAuthError {
     pub fn invalid_token() -> Self {
         Self::new(Status::Unauthorized, "invalid_token", "The access token is invalid or expired")
             .with("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+    }
+
+    /// What the answer is counted as.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        match self.status.code {
+            429 => Refusal::Limited,
+            500.. => Refusal::Unavailable,
+            _ => Refusal::of(self.code),
+        }
+    }
+
+    /// Whether the caller is proven, but may not ask.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.status == Status::Forbidden
     }
 
     /// Whether the caller was refused, and not failed.

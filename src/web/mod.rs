@@ -33,6 +33,7 @@ pub fn mount(app: Arc<App>) -> Rocket<Build> {
         .attach(envelope::Envelope)
         .attach(console::Refusals)
         .manage(ops::Draining::default())
+        .manage(ops::Readers::of_main(&app))
         .manage(app)
         .mount("/", envelope::routes())
         .mount("/", oauth::routes())
@@ -48,6 +49,7 @@ pub fn mount(app: Arc<App>) -> Rocket<Build> {
         .register("/.well-known", error::catchers())
         .register("/gateway", error::catchers())
         .register("/health", error::catchers())
+        .register("/metrics", error::catchers())
         .register("/console", console::catchers())
         .register("/api", api::catchers())
 }

@@ -9,6 +9,7 @@ use super::Shared;
 use super::arrival::Arrival;
 use crate::app::App;
 use crate::limits::Wait;
+use crate::metrics::label::FormRefusal;
 use crate::model::color::Color;
 use crate::policy::contrast::words_on;
 use crate::secret::random;
@@ -334,5 +335,9 @@ pub fn csrf(app: &Shared, id: &uuid::Uuid) -> String {
 /// Whether a form's anti-forgery token is the one of this id.
 pub fn check_csrf(app: &Shared, id: &uuid::Uuid, sent: Option<&str>) -> Result<(), PageError> {
     let genuine = sent.is_some_and(|token| app.secrets.csrf.is_genuine(id, token));
-    if genuine { Ok(()) } else { Err(PageError::foreign_form()) }
+    if genuine {
+        return Ok(());
+    }
+    app.metrics.refused_form(FormRefusal::Forged);
+    Err(PageError::foreign_form())
 }

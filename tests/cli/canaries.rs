@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnect
 use self::search::{Secrets, found};
 use crate::support::database::is_postgres;
 use crate::support::program::Folder;
+use crate::support::raw;
 
 /// Every row of every table as text.
 pub async fn db_dump(url: &str) -> String {
@@ -90,6 +91,9 @@ async fn sec_01_aud_04_no_secret_is_in_any_table_file_or_log_line() {
         assert!(bytes.windows(6).any(|part| part == b"CUST_1"), "the files are empty");
         assert_eq!(found(&secrets, &bytes), Vec::<String>::new(), "in a file");
     }
+    let page = raw::send_to(server.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(page.contains("# EOF"), "the page is empty: {page}");
+    assert_eq!(found(&secrets, page.as_bytes()), Vec::<String>::new(), "in the measures");
     let ran = server.stop();
     assert!(ran.err.lines().count() > 30 && ran.err.contains("/oauth/introspect"), "the log is empty: {}", ran.err);
     assert_eq!(found(&secrets, ran.err.as_bytes()), Vec::<String>::new(), "in the log:\n{}", ran.err);

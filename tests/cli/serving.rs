@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::PASSWORD;
 use crate::support::database::is_postgres;
 use crate::support::program::{Folder, free_port};
+use crate::support::raw;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn int_09_the_check_after_a_lockdown_from_a_shell_is_inactive() {
@@ -74,6 +75,31 @@ async fn a_taken_port_is_named() {
     let ran = folder.start(port, &["serve"]).ended();
     let line = ran.err.lines().last().unwrap_or_default();
     assert!(ran.code == 1 && line.contains("ROCKET_PORT") && line.contains(&port.to_string()), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn measures_have_an_address_of_their_own_if_told_so() {
+    let port = free_port();
+    let folder = Folder::of_engine().await.with("RESCIND_METRICS_ADDRESS", &format!("127.0.0.1:{port}"));
+    let server = folder.serve().await;
+    let page = raw::send_to(port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(raw::status(&page) == 200 && page.contains("rescind_build{"), "{page}");
+    assert!(page.contains("process_start_time_seconds 1") || page.contains("process_start_time_seconds 2"), "{page}");
+    let main = raw::send_to(server.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(raw::status(&main), 404);
+    let health = folder.run(&["health", "--address", &format!("127.0.0.1:{port}")]);
+    assert_eq!((health.code, health.out.as_str()), (0, "ready\n"));
+    assert_eq!(server.stop().code, 0, "both listeners end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_for_measures_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = Folder::of_engine().await.with("RESCIND_METRICS_ADDRESS", &address);
+    let ran = folder.start(free_port(), &["serve"]).ended();
+    let line = ran.err.lines().last().unwrap_or_default();
+    assert!(ran.code == 1 && line.contains(&format!("RESCIND_METRICS_ADDRESS {address}")), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 56] = [
+const WRONG: [(&str, &str, &str); 60] = [
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),
@@ -56,6 +56,10 @@ const WRONG: [(&str, &str, &str); 56] = [
     ("RESCIND_CHECKS", "quick", "fast or plain"),
     ("RESCIND_LEASE", "31", "1 to 30"),
     ("RESCIND_NEAR_CACHE", "10", "100 to"),
+    ("RESCIND_METRICS_ADDRESS", "127.0.0.1", "a port"),
+    ("RESCIND_METRICS_ADDRESS", "127.0.0.1:0", "a port"),
+    ("RESCIND_METRICS_ADDRESS", "localhost:9464", "an address"),
+    ("RESCIND_METRICS_ADDRESS", "9464", "an address"),
     ("RESCIND_LOG", "loud", "trace"),
     ("ROCKET_PORT", "99999", ""),
     ("ROCKET_PORT", "eighty", ""),

@@ -9,6 +9,7 @@ pub mod database;
 pub mod direct;
 pub mod flow;
 pub mod mmdb;
+pub mod openmetrics;
 pub mod past_http;
 pub mod process;
 pub mod program;

@@ -10,7 +10,12 @@ use super::TestServer;
 
 /// Sends bytes and reads until the server closes or is silent for a second. Give `Connection: close` for a quick end.
 pub async fn send(server: &TestServer, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).await.expect("connected");
+    send_to(server.port, bytes).await
+}
+
+/// The same to any port of this machine.
+pub async fn send_to(port: u16, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
     stream.write_all(bytes).await.expect("sent");
     read(&mut stream, Duration::from_secs(1)).await
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use self::pool::Pool;
+pub use self::pool::Queue;
 pub use self::stored::looks_like_hash;
 use self::worker::Worker;
 use super::keys::Pepper;
@@ -96,6 +97,12 @@ impl Hasher {
         let stored = stored.map(str::to_owned);
 
         self.pool.run(move || worker.verify(password.expose(), stored.as_deref())).await?
+    }
+
+    /// The queue for hash threads.
+    #[must_use]
+    pub fn queue(&self) -> Queue {
+        self.pool.queue()
     }
 
     /// How many argon2 runs there were since the start.

@@ -6,18 +6,54 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::HashError;
+use crate::clock::Clock;
+use crate::metrics::counts::Counts;
+use crate::metrics::histogram::Histogram;
+use crate::metrics::label::Alone;
 
 /// Seats are for everyone who runs or waits, lanes for those who run.
 pub(super) struct Pool {
     seats: Arc<Semaphore>,
     lanes: Arc<Semaphore>,
+    size: Size,
+    clock: Clock,
+    waits: Histogram,
+    busy: Counts,
+}
+
+/// How many there are of each.
+#[derive(Clone, Copy)]
+struct Size {
+    seats: usize,
+    lanes: usize,
+}
+
+/// The queue right now, and what became of everybody so far.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Hashes under way.
+    pub running: usize,
+    /// Hashes that wait for their turn.
+    pub waiting: usize,
+    /// How long those that began had waited.
+    pub waits: Histogram,
+    /// How many were turned away.
+    pub busy: Counts,
 }
 
 impl Pool {
     pub(super) fn new(at_once: usize, waiting: usize) -> Self {
         let lanes = at_once.clamp(1, Semaphore::MAX_PERMITS);
         let seats = lanes.saturating_add(waiting).min(Semaphore::MAX_PERMITS);
-        Self { seats: Arc::new(Semaphore::new(seats)), lanes: Arc::new(Semaphore::new(lanes)) }
+        let size = Size { seats, lanes };
+        let (seats, lanes) = (Arc::new(Semaphore::new(seats)), Arc::new(Semaphore::new(lanes)));
+        Self { seats, lanes, size, clock: Clock::default(), waits: Histogram::default(), busy: Counts::default() }
+    }
+
+    pub(super) fn queue(&self) -> Queue {
+        let running = self.size.lanes.saturating_sub(self.lanes.available_permits());
+        let inside = self.size.seats.saturating_sub(self.seats.available_permits());
+        Queue { running, waiting: inside.saturating_sub(running), waits: self.waits.clone(), busy: self.busy.clone() }
     }
 
     /// Runs `work` on a blocking thread in its turn. The work holds seat and lane itself: a caller who goes away
@@ -26,9 +62,14 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| HashError::Busy)?;
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| {
+            self.busy.add(Alone);
+            HashError::Busy
+        })?;
+        let watch = self.clock.start();
         let lane =
             Arc::clone(&self.lanes).acquire_owned().await.map_err(|_| HashError::Failed("the pool is closed"))?;
+        self.waits.observe(watch.elapsed());
         let task = move || {
             let _held = (seat, lane);
             work()
@@ -67,6 +108,7 @@ mod tests {
         }
 
         assert_eq!(pool.run(|| 3).await, Err(HashError::Busy));
+        assert_eq!((pool.queue().running, pool.queue().waiting), (1, 1));
         assert!(!waiting.is_finished());
         release.send(()).unwrap();
         assert_eq!(running.await.unwrap(), Ok(true));

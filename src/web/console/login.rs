@@ -6,6 +6,7 @@ use rocket::{get, post};
 
 use super::super::Shared;
 use super::error::ConsoleError;
+use crate::metrics::label::FormRefusal;
 use crate::policy::return_to;
 use crate::secret::text::SecretText;
 use crate::service::staff_session::{StaffLogin, StaffSignIn};
@@ -68,6 +69,7 @@ pub async fn submit(
 ) -> Result<Answer, ConsoleError> {
     let begun = staff_session::begun(app, cookies::get(jar, cookies::CONSOLE_LOGIN)).ok_or_else(ConsoleError::stale)?;
     if !form.0.get("csrf_token").is_some_and(|sent| app.secrets.csrf.is_genuine(&begun, sent)) {
+        app.metrics.refused_form(FormRefusal::Forged);
         return Err(ConsoleError::refused("wrong anti-forgery token"));
     }
     let tried = StaffSignIn {

@@ -1,5 +1,6 @@
 //! Bodies: read whole, in time, as long as announced, of the one media type a route takes. Anything else has a status.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::data::{Data, FromData, Outcome, ToByteUnit};
@@ -10,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::pairs::Pairs;
+use crate::app::App;
+use crate::metrics::label::FormRefusal;
 
 /// Longest form.
 const FORM_BYTES: u64 = 32 * 1024;
@@ -47,7 +50,7 @@ impl<'r> FromData<'r> for Form {
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> data::Outcome<'r, Self> {
         match read_form(request, data).await {
             Ok(pairs) => Outcome::Success(Self(pairs)),
-            Err((status, why)) => Outcome::Error((status, why)),
+            Err(refused) => Outcome::Error(counted(request, refused)),
         }
     }
 }
@@ -59,12 +62,31 @@ impl<'r, T: DeserializeOwned + Send> FromData<'r> for Json<T> {
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> data::Outcome<'r, Self> {
         match read_json(request, data).await {
             Ok(value) => Outcome::Success(Self(value)),
-            Err((status, why)) => Outcome::Error((status, why)),
+            Err(refused) => Outcome::Error(counted(request, refused)),
         }
     }
 }
 
 type Refused = (Status, &'static str);
+
+/// Counts a refusal.
+fn counted(request: &Request<'_>, refused: Refused) -> Refused {
+    let why = match refused.0.code {
+        408 => FormRefusal::TooSlow,
+        413 => FormRefusal::TooLarge,
+        415 => FormRefusal::WrongType,
+        _ => FormRefusal::Malformed,
+    };
+    count(request, why);
+    refused
+}
+
+/// Counts a form that was refused for a reason.
+pub fn count(request: &Request<'_>, why: FormRefusal) {
+    if let Some(app) = request.rocket().state::<Arc<App>>() {
+        app.metrics.refused_form(why);
+    }
+}
 
 async fn read_form(request: &Request<'_>, data: Data<'_>) -> Result<Pairs, Refused> {
     let is_form = |kind: &ContentType| kind.is_form();

@@ -5,8 +5,10 @@ use rocket::Request;
 use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
+use super::body::count;
 use super::refusal::Why;
 use crate::app::App;
+use crate::metrics::label::FormRefusal;
 
 /// The request comes from our own page.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,7 @@ impl<'r> FromRequest<'r> for SameOrigin {
             return Outcome::Success(Self);
         }
         Why::note(request, "foreign origin");
+        count(request, FormRefusal::ForeignOrigin);
         Outcome::Error((Status::Forbidden, "foreign origin"))
     }
 }

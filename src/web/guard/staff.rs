@@ -7,13 +7,14 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, data};
 use uuid::Uuid;
 
-use super::body::Form;
+use super::body::{Form, count};
 use super::cookies;
 use super::info::RequestInfo;
 use super::pairs::Pairs;
 use super::refusal::Why;
 use super::same_origin::is_own;
 use crate::app::App;
+use crate::metrics::label::FormRefusal;
 use crate::model::actor::{Actor, Who};
 use crate::model::ids::StaffId;
 use crate::model::staff::Role;
@@ -113,6 +114,7 @@ impl<'r> FromData<'r> for StaffForm {
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> data::Outcome<'r, Self> {
         if !is_own(request) {
+            count(request, FormRefusal::ForeignOrigin);
             return forbidden(request, "foreign origin");
         }
         let pairs = match Form::from_data(request, data).await {
@@ -125,6 +127,7 @@ impl<'r> FromData<'r> for StaffForm {
         if genuine.is_some_and(|((app, staff), sent)| app.secrets.csrf.is_genuine(&staff.session_id, sent)) {
             return data::Outcome::Success(Self(pairs));
         }
+        count(request, FormRefusal::Forged);
         forbidden(request, "wrong anti-forgery token")
     }
 }

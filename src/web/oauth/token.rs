@@ -9,6 +9,7 @@ use super::super::Shared;
 use super::cors::{Origin, Readable};
 use crate::app::App;
 use crate::limits::{Rule, address_key};
+use crate::metrics::label::Grant;
 use crate::model::client::{Client, GrantType};
 use crate::model::device::{DeviceDetails, detail};
 use crate::model::tally::Tally;
@@ -52,12 +53,17 @@ pub async fn token(
     form: Form,
 ) -> Result<Readable<Result<Tokens, OAuthError>>, OAuthError> {
     let answer = answer(app, &info, &authorization, &origin, &form.0).await;
-    count(app, &answer);
+    count(app, &answer, form.0.get("grant_type"));
     answer
 }
 
-/// For the console's first page. What fails by our own fault is no refusal.
-fn count(app: &App, answer: &Result<Readable<Result<Tokens, OAuthError>>, OAuthError>) {
+/// For whoever watches, and for the console's first page. There, what fails by our own fault is no refusal.
+fn count(app: &App, answer: &Result<Readable<Result<Tokens, OAuthError>>, OAuthError>, asked: Option<&str>) {
+    let grant = Grant::of(asked);
+    match answer {
+        Ok(Readable(Ok(_), _)) => app.metrics.issued(grant),
+        Ok(Readable(Err(error), _)) | Err(error) => app.metrics.refused(grant, error.refusal()),
+    }
     let tally = match answer {
         Ok(Readable(Ok(_), _)) => Tally::TokensIssued,
         Ok(Readable(Err(error), _)) | Err(error) if error.is_refusal() => Tally::TokensRefused,

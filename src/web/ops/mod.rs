@@ -1,13 +1,21 @@
-//! For operators: health. Quiet in the log.
+//! For operators: health and measures. Quiet in the log.
 
+mod metrics;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rocket::config::{Config, Ident, LogLevel, Shutdown};
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::Responder;
-use rocket::{Request, Response, Route, State, get, routes};
+use rocket::{Build, Request, Response, Rocket, Route, State, get, routes};
 
-use super::Shared;
+pub use self::metrics::Readers;
+use super::envelope::Envelope;
+use super::{Shared, error};
+use crate::app::App;
 
 /// Set when the server is stopping: it is no longer ready, so that nobody sends it more.
 #[derive(Clone, Debug, Default)]
@@ -57,5 +65,28 @@ async fn ready(app: &Shared, draining: &State<Draining>) -> Health {
 /// Everything mounted for operators.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![live, ready]
+    routes![live, ready, metrics::metrics]
+}
+
+/// A server for operators alone, at an address of its own: plain HTTP, health and measures, nothing else. It goes on while
+/// the main one drains, and stops only when it is told to.
+#[must_use]
+pub fn alone(app: Arc<App>, address: SocketAddr, draining: Draining) -> Rocket<Build> {
+    let shutdown = Shutdown { ctrlc: false, signals: HashSet::new(), ..Shutdown::default() };
+    let config = Config {
+        address: address.ip(),
+        port: address.port(),
+        ident: Ident::none(),
+        ip_header: None,
+        log_level: LogLevel::Off,
+        shutdown,
+        ..Config::release_default()
+    };
+    rocket::custom(config)
+        .attach(Envelope)
+        .manage(draining)
+        .manage(Readers::Everybody)
+        .manage(app)
+        .mount("/", routes())
+        .register("/", error::catchers())
 }

@@ -5,11 +5,14 @@ use rocket::response::Responder;
 use rocket::{Request, Response, post};
 
 use super::super::Shared;
+use crate::app::App;
+use crate::metrics::label::{Answer as Counted, Refusal};
 use crate::service::introspect::{Answer, check};
 use crate::web::error::OAuthError;
 use crate::web::guard::body::Form;
 use crate::web::guard::credentials::Authorization;
 use crate::web::guard::info::RequestInfo;
+use crate::web::guard::pairs::Pairs;
 
 /// The one body for every token that is not good.
 const INACTIVE: &str = "{\"active\":false}";
@@ -34,15 +37,41 @@ pub async fn introspect(
     authorization: Authorization,
     form: Form,
 ) -> Result<VerdictJson, OAuthError> {
+    let watch = app.clock.start();
+    let said = answer(app, &info, &authorization, &form.0).await;
+    app.metrics.checked(kind(&said), watch.elapsed());
+    said
+}
+
+/// What an answer is counted as.
+fn kind(said: &Result<VerdictJson, OAuthError>) -> Counted {
+    match said {
+        Ok(verdict) if verdict.0 == INACTIVE => Counted::Inactive,
+        Ok(_) => Counted::Active,
+        Err(error) => match (error.refusal(), error.is_forbidden()) {
+            (Refusal::Unavailable, _) => Counted::Unavailable,
+            (Refusal::Limited, _) => Counted::Limited,
+            (_, true) => Counted::Forbidden,
+            (_, false) => Counted::Refused,
+        },
+    }
+}
+
+async fn answer(
+    app: &App,
+    info: &RequestInfo,
+    authorization: &Authorization,
+    form: &Pairs,
+) -> Result<VerdictJson, OAuthError> {
     // RFC 7662 §2.1 lets servers take bearer tokens here; this one takes credentials only, and says so in their terms.
-    if authorization.is_bearer_alone(&form.0) {
+    if authorization.is_bearer_alone(form) {
         return Err(OAuthError::invalid_token());
     }
-    let known = authorization.checker(app, &info, &form.0).await?;
+    let known = authorization.checker(app, info, form).await?;
     if !known.client.has_secret() {
         return Err(OAuthError::invalid_client(false));
     }
-    let token = form.0.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
+    let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
     match check(app, &info.actor, &known.client, token).await? {
         Answer::Active(active) => {
             serde_json::to_string(&active).map(VerdictJson).map_err(|_| OAuthError::unavailable())
