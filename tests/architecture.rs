@@ -29,7 +29,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ),
     ("app", &["activity", "cache", "clock", "config", "limits", "model", "place", "secret", "send", "store", "view"]),
     ("place", &["model"]),
-    ("cache", &["clock", "model", "store"]),
+    ("cache", &["clock", "model", "secret", "store"]),
     ("view", &["clock", "model", "store"]),
     ("send", &["clock", "model", "store"]),
     ("limits", &["clock", "model"]),
@@ -47,9 +47,10 @@ const ROOMS: [(&str, &[&str]); 20] = [
 const STARTS_THE_WEB: [&str; 2] = ["src/cli/serve", "src/cli/demo"];
 
 /// Foreign crates, and the beginnings of the paths that may use them.
-const CRATES: [(&[&str], &[&str]); 4] = [
+const CRATES: [(&[&str], &[&str]); 5] = [
     (&["rocket"], &["src/web/", "src/cli/serve", "src/cli/demo", "src/config", "src/log"]),
     (&["sqlx"], &["src/store/"]),
+    (&["redis"], &["src/cache/", "src/limits/"]),
     (&["maxminddb"], &["src/place/"]),
     (&["argon2", "rand", "aes_siv", "hkdf", "hmac", "bcrypt"], &["src/secret/"]),
 ];
@@ -529,6 +530,8 @@ fn a_foreign_crate_outside_its_room_is_caught() {
     accepted("src/web/pages/login.rs", "use rocket::http::Status;");
     accepted("src/config.rs", "use rocket::figment::Figment;");
     accepted("src/store/engine.rs", "use sqlx::Row;");
+    refused("src/service/found.rs", "let c = redis::cmd(\"GET\");", 1, "`redis`");
+    accepted("src/service/found.rs", "use crate::cache::redis::Copies;");
     accepted("src/service/login.rs", "use crate::secret::rand::x; let rand = 1; f(rand); a.bcrypt(); if x { rand }");
 }
 

@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use rocket::figment::Figment;
 
 use crate::model::network::Network;
+use crate::model::redis_address::RedisAddress;
 use crate::place::Places;
 use crate::place::networks::NamedNetwork;
 use crate::secret::text::SecretText;
@@ -25,10 +26,17 @@ use read::{Raw, env_name, environment, rocket_figment};
 
 /// Settings that hold secrets: each may also be given as `..._FILE`, and none is ever printed.
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
+/// Addresses with a password in them: the same, but for the password they are printed.
+const ADDRESSES: [&str; 2] = ["database_url", "redis_url"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 32] = [
+pub const SETTINGS: [(&str, &str, &str); 33] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
+    (
+        "redis_url",
+        "",
+        "redis://..., rediss://..., several hosts by commas for a cluster, or redis+sentinel://.../master",
+    ),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
     ("data_key", "", "32 to 64 random bytes in base64"),
@@ -97,6 +105,8 @@ pub struct Lifetimes {
 pub struct Settings {
     /// Where the truth is. May hold a password: never printed.
     pub database_url: SecretText,
+    /// Where copies are shared.
+    pub redis: Option<RedisAddress>,
     /// The issuer, exactly.
     pub issuer: String,
     /// First part of every token.
@@ -203,6 +213,7 @@ impl Settings {
         let proxies = self.trusted_proxies.iter().map(|n| n.text());
         let values = [
             without_password(self.database_url.expose()),
+            self.redis.as_ref().map(RedisAddress::shown).unwrap_or_default(),
             self.issuer.clone(),
             hidden("secret_key"),
             hidden("data_key"),

@@ -1,5 +1,5 @@
-//! The record behind an access token: a copy from memory that the view has nothing against, or the truth. In the plain
-//! variant always the truth.
+//! The record behind an access token: a copy that the view has nothing against, from memory or from Redis, or the truth. In
+//! the plain variant always the truth.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use uuid::Uuid;
 
 use super::Fault;
 use crate::app::App;
-use crate::cache::near::Copied;
+use crate::cache::near::{Copied, Crowded};
+use crate::cache::redis::Read;
 use crate::model::epoch::Level;
+use crate::model::feed::{AsOf, History};
 use crate::model::session::{Record, SubjectKind};
 use crate::policy::verdict::{Verdict, judge};
 use crate::secret::seal::Reference;
@@ -63,13 +65,19 @@ impl Found {
     }
 }
 
+impl From<Crowded> for Fault {
+    fn from(_: Crowded) -> Self {
+        Self::Crowded
+    }
+}
+
 /// The record of a token's session from the truth alone; `None` if there is none.
 pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
     let record = sessions::find_record(&mut app.db.read().await?, session, serial).await?;
     Ok(record.map(|record| Found::Truth(Box::new(record))))
 }
 
-/// The record of an access token's session: near, if that says enough, or from the truth.
+/// The record of an access token's session: near, or in Redis, if that says enough, or from the truth.
 pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Found>, Fault> {
     if !app.settings.is_fast {
         return from_truth(app, token.session, serial).await;
@@ -80,16 +88,39 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
     if let Some(found) = near(app, token, serial) {
         return Ok(Some(found));
     }
-    let _refill = app.checks.sessions.refill(&token.session).await;
-    match near(app, token, serial) {
-        Some(found) => Ok(Some(found)),
-        None => read(app, token.session, serial).await,
+    let _turn = app.checks.sessions.turn(&token.session).await?;
+    if let Some(found) = near(app, token, serial) {
+        return Ok(Some(found));
     }
+    if let Some(found) = shared(app, token, serial).await {
+        return Ok(Some(found));
+    }
+    let _refill = app.checks.sessions.refill().await?;
+    read(app, token.session, serial).await
+}
+
+fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
+    fit(app, app.checks.sessions.get(&token.session)?, token, serial)
+}
+
+/// A copy that some node put into Redis, if it is one that could have been made here.
+async fn shared(app: &App, token: &Reference, serial: i64) -> Option<Found> {
+    let copies = app.checks.copies.as_ref()?;
+    let history = app.checks.node.view().history()?;
+    let Read { value, number } = copies.get(token.session, &history).await?;
+    let as_of = app.checks.node.view().adopt(&history, number)?;
+    let copy = Arc::new(Copied { value, as_of });
+    if !is_alive(app, &copy.value.record) {
+        return None;
+    }
+    let found = fit(app, copy.clone(), token, serial)?;
+    app.checks.sessions.put(token.session, copy);
+    Some(found)
 }
 
 /// A copy that is not older than the token and that the view still knows.
-fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
-    let found = Found::Copy(app.checks.sessions.get(&token.session)?);
+fn fit(app: &App, copy: Arc<Copied<Whole>>, token: &Reference, serial: i64) -> Option<Found> {
+    let found = Found::Copy(copy);
     let is_known = found.standing(app, serial) != Standing::Unknown;
     (is_known && !is_behind(found.record(), token)).then_some(found)
 }
@@ -102,18 +133,31 @@ fn is_behind(record: &Record, token: &Reference) -> bool {
     usize::from(token.shape) >= session.shapes.len() || (rotates && token.serial > current)
 }
 
+/// Whether a record may become a copy, whatever token of it is asked about.
+fn is_alive(app: &App, record: &Record) -> bool {
+    matches!(judge(record, u32::MAX, None, app.clock.now()), Verdict::Alive(_))
+}
+
 /// Reads the truth, after noting what the view had applied. What is alive is kept as a copy.
 async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
-    let as_of = app.checks.node.view().as_of().ok_or(Fault::NotFresh)?;
+    let (as_of, history) = noted(app).ok_or(Fault::NotFresh)?;
     let found = sessions::find_whole(&mut app.db.read().await?, session).await?;
     let Some(value) = found else { return Ok(None) };
     if !value.is_whole {
         return from_truth(app, session, serial).await;
     }
     let copy = Arc::new(Copied { value, as_of });
-    // Whatever token of it is asked about.
-    if let Verdict::Alive(_) = judge(&copy.value.record, u32::MAX, None, app.clock.now()) {
+    if is_alive(app, &copy.value.record) {
         app.checks.sessions.put(session, copy.clone());
+        if let (Some(copies), Some(history)) = (&app.checks.copies, history) {
+            copies.put(history, copy.clone());
+        }
     }
     Ok(Some(Found::Copy(copy)))
+}
+
+/// What the view has applied, and in which history: both of one moment.
+fn noted(app: &App) -> Option<(AsOf, Option<History>)> {
+    let view = app.checks.node.view();
+    Some((view.as_of()?, view.history()))
 }

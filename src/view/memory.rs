@@ -8,7 +8,7 @@ use std::hash::Hash;
 use uuid::Uuid;
 
 use crate::model::epoch::{EpochKind, Level};
-use crate::model::feed::{AsOf, Entry, Item, Tail};
+use crate::model::feed::{AsOf, Entry, History, Item, Tail};
 use crate::model::session::Session;
 
 /// What a view says about a copy.
@@ -82,6 +82,24 @@ impl View {
     #[must_use]
     pub fn standing(&self) -> AsOf {
         AsOf { life: self.life, number: self.applied }
+    }
+
+    /// Which history its numbers belong to, for copies that leave this process; `None` before the first tail, and where this
+    /// life of the data has no name to tell it from another.
+    #[must_use]
+    pub fn history(&self) -> Option<History> {
+        let is_named = self.is_loaded && !self.incarnation.is_empty();
+        is_named.then(|| History { timeline: self.timeline.clone(), incarnation: self.incarnation.clone() })
+    }
+
+    /// What a copy may be marked with that was read in a history after somebody had applied a number: by whom and when
+    /// does not matter, as long as nothing lies between that number and what this view knows. `None`: it is good for
+    /// nothing here. A higher number than what was applied here is refused, too: it can't be told from one of a future that
+    /// was lost.
+    #[must_use]
+    pub fn adopt(&self, history: &History, number: i64) -> Option<AsOf> {
+        let is_ours = self.history().is_some_and(|own| own == *history);
+        (is_ours && (self.low..=self.applied).contains(&number)).then_some(AsOf { life: self.life, number })
     }
 
     /// How many entries it holds.
