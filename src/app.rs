@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::activity::Activity;
 use crate::cache::near::Near;
-use crate::cache::redis::{self, Copies};
+use crate::cache::redis::{Copies, Sharing};
 use crate::clock::Clock;
 use crate::config::{Keys, Settings};
 use crate::limits::Limits;
@@ -79,7 +79,7 @@ impl Checks {
     fn new(settings: &Settings, db: &Db, clock: &Clock, ring: &KeyRing) -> Self {
         let copies = settings.redis.clone().filter(|_| settings.is_fast).map(|address| {
             let (sealer, prefix) = (CopySealer::new(ring), settings.token_prefix.clone());
-            Arc::new(Copies::new(redis::Making { address, sealer, prefix, clock: clock.clone() }))
+            Arc::new(Copies::new(Sharing { address, sealer, prefix, clock: clock.clone() }))
         });
         let (db, clock) = (db.clone(), clock.clone());
         let making = Making { db, clock, lease: settings.lease, draw: random::id };

@@ -58,9 +58,9 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// Copies on their way to Redis. Further ones are dropped: nobody waits for them.
 const ON_THEIR_WAY: usize = 256;
 
-/// What copies are made with.
+/// What copies are shared with.
 #[derive(Debug)]
-pub struct Making {
+pub struct Sharing {
     /// Where Redis is.
     pub address: RedisAddress,
     /// Seals and opens.
@@ -126,8 +126,8 @@ impl fmt::Debug for Copies {
 impl Copies {
     /// Copies that nobody is connected to yet.
     #[must_use]
-    pub fn new(making: Making) -> Self {
-        let Making { address, sealer, prefix, clock } = making;
+    pub fn new(sharing: Sharing) -> Self {
+        let Sharing { address, sealer, prefix, clock } = sharing;
         let mut probe = redis::cmd("GETRANGE");
         probe.arg(format!("rescind:{prefix}:probe")).arg(0).arg(0);
         Self {
