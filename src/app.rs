@@ -79,7 +79,8 @@ impl Checks {
     fn new(settings: &Settings, db: &Db, clock: &Clock, ring: &KeyRing) -> Self {
         let copies = settings.redis.clone().filter(|_| settings.is_fast).map(|address| {
             let (sealer, prefix) = (CopySealer::new(ring), settings.token_prefix.clone());
-            Arc::new(Copies::new(Sharing { address, sealer, prefix, clock: clock.clone() }))
+            let (clock, deadline) = (clock.clone(), settings.redis_deadline);
+            Arc::new(Copies::new(Sharing { address, sealer, prefix, clock, deadline }))
         });
         let (db, clock) = (db.clone(), clock.clone());
         let making = Making { db, clock, lease: settings.lease, draw: random::id };

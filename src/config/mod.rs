@@ -70,6 +70,9 @@ pub const SETTINGS: [(&str, &str, &str); 33] = [
     ("log", "info", "error, warn, info, debug or trace"),
 ];
 
+/// How long any call to Redis may take. Then the database answers.
+pub const REDIS_DEADLINE: Duration = Duration::from_millis(50);
+
 /// Why a start was refused: one line that names the setting.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -107,6 +110,8 @@ pub struct Settings {
     pub database_url: SecretText,
     /// Where copies are shared.
     pub redis: Option<RedisAddress>,
+    /// How long any call to Redis may take: [`REDIS_DEADLINE`], but for tests that need its answer however slow they run.
+    pub redis_deadline: Duration,
     /// The issuer, exactly.
     pub issuer: String,
     /// First part of every token.

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use rocket::figment::value::Value;
 use rocket::figment::{Figment, Profile, Provider};
 
-use super::{ADDRESSES, ConfigError, Lifetimes, SECRETS, SETTINGS, Settings};
+use super::{ADDRESSES, ConfigError, Lifetimes, REDIS_DEADLINE, SECRETS, SETTINGS, Settings};
 use crate::model::network::Network;
 use crate::model::redis_address::RedisAddress;
 use crate::place::Places;
@@ -135,6 +135,7 @@ impl Raw {
         }
         let settings = Settings {
             redis: self.redis()?,
+            redis_deadline: REDIS_DEADLINE,
             hosts: hosts(&self.list("hosts"), &issuer),
             console_host: self.console_host()?,
             staff_sessions: self.number("staff_sessions", 1, 20)?,

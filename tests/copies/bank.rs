@@ -8,19 +8,24 @@ use rescind::cache::redis::{Copies, Counts};
 use rescind::store::sessions::{self, Whole};
 use uuid::Uuid;
 
-use crate::support::TestServer;
 use crate::support::flow::Pair;
+use crate::support::{REDIS_DEADLINE, TestServer};
 
 /// After this long it hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A server that shares its copies in the Redis at an address.
+/// A server that shares its copies in the Redis at an address, and waits for its answers as long as this machine needs.
 pub async fn bank(redis: &str) -> TestServer {
     TestServer::start_with(&settings(redis)).await
 }
 
-fn settings(redis: &str) -> [(&'static str, &str); 3] {
-    [("checks", "fast"), ("lease", "30"), ("redis_url", redis)]
+/// The same, with no more patience than a server has.
+pub async fn bank_in_a_hurry(redis: &str) -> TestServer {
+    TestServer::start_with(&settings(redis)[..3]).await
+}
+
+fn settings(redis: &str) -> [(&'static str, &str); 4] {
+    [("checks", "fast"), ("lease", "30"), ("redis_url", redis), (REDIS_DEADLINE, "10000")]
 }
 
 /// Waits until something is so.
@@ -60,11 +65,19 @@ impl TestServer {
 
     /// A pair whose session was checked, and whose copy has arrived in Redis.
     pub async fn shared_pair(&self) -> (Pair, Uuid) {
-        let pair = self.pair("naybitono-mobile").await;
-        let before = self.counts();
-        let id = self.sid(&pair.access).await.parse().expect("an id");
-        until("a copy in Redis", async || self.counts().written > before.written).await;
-        (pair, id)
+        for _ in 0..20 {
+            let (pair, before) = (self.pair("naybitono-mobile").await, self.counts());
+            let id = self.sid(&pair.access).await.parse().expect("an id");
+            until("its copy arrives or is dropped", async || {
+                let now = self.counts();
+                now.written + now.dropped > before.written + before.dropped
+            })
+            .await;
+            if self.counts().written > before.written {
+                return (pair, id);
+            }
+        }
+        panic!("no copy arrives: {:?}", self.counts())
     }
 
     /// From now on no session can be read from the truth.

@@ -1,6 +1,6 @@
 //! Redis is not there, or not well: no answer changes, and checks go on.
 
-use crate::bank::{bank, until};
+use crate::bank::{bank, bank_in_a_hurry, until};
 use crate::support::program::free_port;
 use crate::support::redis::Redis;
 use crate::support::{JOHN, TestServer};
@@ -50,7 +50,7 @@ async fn sto_04_a_redis_that_is_stopped_and_started_again_is_done_without_and_fo
     let (pair, _) = server.shared_pair().await;
     redis.kill();
     let next = still_right(&server, &redis.url(), 3).await;
-    assert!(next.is_active(&pair.access).await == false, "locked meanwhile");
+    assert!(!next.is_active(&pair.access).await, "locked meanwhile");
     redis.restart();
     next.until_redis_answers().await;
     assert!(!redis.keys().is_empty());
@@ -59,7 +59,7 @@ async fn sto_04_a_redis_that_is_stopped_and_started_again_is_done_without_and_fo
 #[tokio::test(flavor = "multi_thread")]
 async fn sto_04_a_frozen_redis_is_given_its_time_a_few_times_and_then_left_alone() {
     let redis = Redis::start();
-    let server = bank(&redis.url()).await;
+    let server = bank_in_a_hurry(&redis.url()).await;
     server.shared_pair().await;
     let mut pairs = Vec::new();
     for _ in 0..12 {

@@ -46,6 +46,8 @@ pub const ACCOUNTS: &str = "https://api.naybitono.example/accounts";
 
 /// Rocket's own setting for where a server listens.
 const BIND: &str = "address";
+/// No setting: how long Redis is given, in milliseconds, if not as long as servers give it.
+pub const REDIS_DEADLINE: &str = "redis deadline";
 
 /// A running server.
 pub struct TestServer {
@@ -109,12 +111,19 @@ impl TestServer {
             ("checks", database::checks()),
             ("redis_url", redis::shared_url()),
         ]);
-        fixed
-            .extend(changed.iter().filter(|(name, _)| *name != BIND).map(|(name, value)| (*name, (*value).to_owned())));
+        fixed.extend(
+            changed
+                .iter()
+                .filter(|(name, _)| ![BIND, REDIS_DEADLINE].contains(name))
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         let mut settings = Settings::from_pairs(Vec::new(), &fixed).expect("settings");
         settings.rocket = settings.rocket.merge(("port", 0)).merge(("shutdown.ctrlc", false)).merge(("workers", 2));
         if let Some((_, address)) = changed.iter().find(|(name, _)| *name == BIND) {
             settings.rocket = settings.rocket.merge((BIND, *address));
+        }
+        if let Some((_, ms)) = changed.iter().find(|(name, _)| *name == REDIS_DEADLINE) {
+            settings.redis_deadline = Duration::from_millis(ms.parse().expect("milliseconds"));
         }
         let keys = settings.keys().expect("keys");
         let db = rescind::store::Db::open(settings.database_url.expose()).await.expect("database");

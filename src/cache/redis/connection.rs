@@ -11,7 +11,6 @@ use redis::{
     RedisConnectionInfo, RedisError, ServerErrorKind, TlsCertificates,
 };
 
-use super::DEADLINE;
 use crate::model::redis_address::{HostPort, Login, RedisAddress, Topology};
 
 /// How long making a connection may take.
@@ -66,15 +65,15 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// Sends a command, and waits no longer than any call to Redis may take.
-    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
+    /// Sends a command, and waits so long for the answer.
+    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd, deadline: Duration) -> Result<T, Trouble> {
         let asked = async {
             match self.clone() {
                 Self::One(mut to) => command.query_async(&mut to).await,
                 Self::Cluster(mut to) => command.query_async(&mut to).await,
             }
         };
-        tokio::time::timeout(DEADLINE, asked).await.map_err(|_| Trouble::Late)?.map_err(Trouble::from)
+        tokio::time::timeout(deadline, asked).await.map_err(|_| Trouble::Late)?.map_err(Trouble::from)
     }
 
     /// Whether it mends itself.

@@ -31,6 +31,7 @@ pub(super) struct Link {
     /// Asked for on every new connection. There need not be such a key.
     probe: Cmd,
     clock: Clock,
+    deadline: Duration,
     live: RwLock<Option<Arc<Live>>>,
     /// How many tries to connect are over.
     tries: watch::Sender<u64>,
@@ -46,14 +47,16 @@ struct Live {
 }
 
 impl Link {
-    pub(super) fn new(address: RedisAddress, probe: Cmd, clock: Clock) -> Self {
-        Self { address, probe, clock, live: RwLock::new(None), tries: watch::Sender::new(0) }
+    /// `time`: the clock, and how long any call may take.
+    pub(super) fn new(address: RedisAddress, probe: Cmd, time: (Clock, Duration)) -> Self {
+        let (clock, deadline) = time;
+        Self { address, probe, clock, deadline, live: RwLock::new(None), tries: watch::Sender::new(0) }
     }
 
     /// Sends a command over the connection there is.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Trouble::Away)?;
-        let asked = live.connection.ask(command).await;
+        let asked = live.connection.ask(command, self.deadline).await;
         live.note(asked.as_ref().err());
         asked
     }
@@ -92,7 +95,7 @@ impl Link {
     async fn attempt(&self) -> Result<Arc<Live>, Trouble> {
         let tried = async {
             let connection = connect(&self.address).await?;
-            match connection.ask::<redis::Value>(&self.probe).await {
+            match connection.ask::<redis::Value>(&self.probe, self.deadline).await {
                 Err(trouble) if !trouble.is_answer() => Err(trouble),
                 _ => Ok(connection),
             }

@@ -50,8 +50,6 @@ use crate::model::redis_address::RedisAddress;
 use crate::secret::copies::CopySealer;
 use crate::store::sessions::Whole;
 
-/// How long any call to Redis may take. Then the database answers.
-pub const DEADLINE: Duration = Duration::from_millis(50);
 /// The longest life of a copy: that of an access token. Whoever asks later asks with a newer token, which an older copy
 /// says nothing about.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -69,6 +67,8 @@ pub struct Sharing {
     pub prefix: String,
     /// What time it is.
     pub clock: Clock,
+    /// How long any call may take.
+    pub deadline: Duration,
 }
 
 /// How often what happened since the start.
@@ -127,11 +127,11 @@ impl Copies {
     /// Copies that nobody is connected to yet.
     #[must_use]
     pub fn new(sharing: Sharing) -> Self {
-        let Sharing { address, sealer, prefix, clock } = sharing;
+        let Sharing { address, sealer, prefix, clock, deadline } = sharing;
         let mut probe = redis::cmd("GETRANGE");
         probe.arg(format!("rescind:{prefix}:probe")).arg(0).arg(0);
         Self {
-            link: Arc::new(Link::new(address, probe, clock.clone())),
+            link: Arc::new(Link::new(address, probe, (clock.clone(), deadline))),
             sealer,
             prefix,
             clock,
