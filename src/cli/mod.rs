@@ -160,7 +160,7 @@ pub fn run() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let out = output::Output::new(arguments.json);
     match arguments.command {
-        Command::Serve => serve::run().await,
+        Command::Serve => Box::pin(serve::run()).await,
         Command::Demo(options) => Box::pin(demo::run(out, options)).await,
         Command::Migrate => open::migrate(out).await,
         Command::Client(command) => Box::pin(client::run(out, command)).await,

@@ -125,6 +125,18 @@ impl RedisAddress {
         Ok(Self { topology, login, is_tls, ca })
     }
 
+    /// Whether every host is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let is_here = |at: &HostPort| {
+            at.host == "localhost" || at.host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        };
+        match &self.topology {
+            Topology::One(at, _) => is_here(at),
+            Topology::Cluster(hosts) | Topology::Sentinels { hosts, .. } => hosts.iter().all(is_here),
+        }
+    }
+
     /// The address as it may be shown: without password.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -272,6 +284,20 @@ mod tests {
         let address = read("rediss://a:1?ca=/etc/ca.pem");
         assert_eq!((address.is_tls, address.ca), (true, Some(PathBuf::from("/etc/ca.pem"))));
         assert!(read("rediss+sentinel://a/m").is_tls && read("rediss://a,b").is_tls && !read("redis://a").is_tls);
+    }
+
+    #[test]
+    fn sec_03_what_leaves_the_machine_is_known() {
+        for (text, is_here) in [
+            ("redis://localhost", true),
+            ("redis://127.8.0.1,[::1]:7", true),
+            ("redis://127.0.0.1,10.0.0.1", false),
+            ("redis+sentinel://localhost/m", true),
+            ("redis://redis.bank.example", false),
+            ("redis://127.0.0.1.example", false),
+        ] {
+            assert_eq!(read(text).is_loopback(), is_here, "{text}");
+        }
     }
 
     #[test]

@@ -82,17 +82,17 @@ mod tests {
     #[test]
     fn what_was_sealed_opens_about_the_same_and_under_the_same_ring_only() {
         let ring = KeyRing::generate();
-        let sealer = CopySealer::new(&ring);
-        let sealed = sealer.seal(ABOUT, b"a copy");
-        let open = |sealer: &CopySealer, about: &[&[u8]]| sealer.open(about, &sealed).map(|plain| plain.to_vec());
-        assert_eq!(open(&sealer, ABOUT), Some(b"a copy".to_vec()));
-        assert_eq!(open(&sealer, &[b"session", b"lifE"]), None);
-        assert_eq!(open(&sealer, &[b"sessionl", b"ife"]), None, "pieces are not run together");
-        assert_eq!(open(&sealer, &[b"session"]), None);
+        let key = CopySealer::new(&ring);
+        let sealed = key.seal(ABOUT, b"a copy");
+        let open = |key: &CopySealer, about: &[&[u8]]| key.open(about, &sealed).map(|plain| plain.to_vec());
+        assert_eq!(open(&key, ABOUT), Some(b"a copy".to_vec()));
+        assert_eq!(open(&key, &[b"session", b"lifE"]), None);
+        assert_eq!(open(&key, &[b"sessionl", b"ife"]), None, "pieces are not run together");
+        assert_eq!(open(&key, &[b"session"]), None);
         assert_eq!(open(&CopySealer::new(&KeyRing::generate()), ABOUT), None);
         assert!(!sealed.windows(4).any(|bytes| bytes == b"copy"));
-        assert_eq!(sealer.open(ABOUT, b""), None);
-        assert_eq!(sealer.open(ABOUT, &sealer.seal(ABOUT, b"")).map(|plain| plain.len()), Some(0));
+        assert_eq!(key.open(ABOUT, b""), None);
+        assert_eq!(key.open(ABOUT, &key.seal(ABOUT, b"")).map(|plain| plain.len()), Some(0));
     }
 
     #[test]
@@ -105,15 +105,15 @@ mod tests {
 
     #[test]
     fn sto_10_no_flipped_bit_opens() {
-        let sealer = CopySealer::new(&KeyRing::generate());
-        let sealed = sealer.seal(ABOUT, b"forty-two");
+        let key = CopySealer::new(&KeyRing::generate());
+        let sealed = key.seal(ABOUT, b"forty-two");
         for bit in 0..sealed.len() * 8 {
             let mut forged = sealed.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(sealer.open(ABOUT, &forged), None, "bit {bit}");
+            assert_eq!(key.open(ABOUT, &forged), None, "bit {bit}");
         }
         for len in 0..sealed.len() {
-            assert_eq!(sealer.open(ABOUT, &sealed[..len]), None, "cut to {len}");
+            assert_eq!(key.open(ABOUT, &sealed[..len]), None, "cut to {len}");
         }
     }
 }

@@ -67,9 +67,9 @@ impl Redis {
     pub fn ask<T: redis::FromRedisValue>(&self, words: &[&[u8]]) -> T {
         let client = redis::Client::open(self.url()).expect("an address");
         let mut command = redis::Cmd::new();
-        words.iter().for_each(|word| {
+        for word in words {
             command.arg(*word);
-        });
+        }
         // A Sentinel that makes another server the master hangs up on everybody.
         for _ in 0..20 {
             match client.get_connection().and_then(|mut connection| command.query(&mut connection)) {

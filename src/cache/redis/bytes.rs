@@ -54,7 +54,9 @@ impl Writer {
 
     pub(super) fn list<T>(&mut self, values: &[T], mut put: impl FnMut(&mut Self, &T)) {
         self.count(values.len());
-        values.iter().for_each(|value| put(self, value));
+        for value in values {
+            put(self, value);
+        }
     }
 }
 
@@ -121,6 +123,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[expect(clippy::option_option, reason = "outer: whether it could be read; inner: whether there is one")]
     pub(super) fn maybe<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         if self.flag()? { take(self).map(Some) } else { Some(None) }
     }

@@ -145,6 +145,7 @@ impl Copies {
     pub fn connect(&self) {
         let mut keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         if keeping.is_empty() {
+            self.link.warn_of_clear_text();
             let link = self.link.clone();
             keeping.spawn(async move { link.keep().await });
         }

@@ -27,11 +27,11 @@ pub(super) fn close(sealer: &CopySealer, history: &History, copy: &Copied<Whole>
 
 /// The record in a value, if one of ours made it about this session in this history.
 pub(super) fn open(sealer: &CopySealer, history: &History, session: Uuid, value: &[u8]) -> Option<Read> {
-    let ([VERSION], sealed) = value.split_first_chunk::<1>()? else { return None };
+    let ([VERSION], rest) = value.split_first_chunk::<1>()? else { return None };
     if value.len() > MOST {
         return None;
     }
-    record::read(session, &sealer.open(&about(&session, history), sealed)?)
+    record::read(session, &sealer.open(&about(&session, history), rest)?)
 }
 
 fn about<'a>(session: &'a Uuid, history: &'a History) -> [&'a [u8]; 5] {
@@ -98,9 +98,9 @@ mod tests {
         for version in [VERSION - 1, VERSION + 1] {
             // As that release would have sealed it.
             let about: [&[u8]; 5] = [b"session", &[version], id.as_bytes(), b"1", b"A"];
-            let sealed = sealer.seal(&about, &record::write(&one));
+            let bytes = sealer.seal(&about, &record::write(&one));
             for front in [version, VERSION] {
-                let value = [&[front], sealed.as_slice()].concat();
+                let value = [&[front], bytes.as_slice()].concat();
                 assert_eq!(open(&sealer, &here, id, &value), None);
             }
         }
