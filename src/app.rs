@@ -6,13 +6,15 @@ use uuid::Uuid;
 
 use crate::activity::Activity;
 use crate::cache::near::Near;
+use crate::cache::redis::{Copies, Sharing};
 use crate::clock::{Clock, unix_seconds};
 use crate::config::{Keys, Settings};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::place::Places;
+use crate::secret::copies::CopySealer;
 use crate::secret::csrf::Csrf;
-use crate::secret::keys::Pepper;
+use crate::secret::keys::{KeyRing, Pepper};
 use crate::secret::password::{Cost, Hasher};
 use crate::secret::random;
 use crate::secret::seal::{SealError, Sealer};
@@ -70,17 +72,24 @@ pub struct Checks {
     pub node: Arc<Node>,
     /// Copies of sessions.
     pub sessions: Near<Uuid, Whole>,
+    /// Copies of sessions that all nodes share.
+    pub copies: Option<Arc<Copies>>,
     /// Copies of the records of clients that check tokens.
     pub clients: Near<String, KnownClient>,
 }
 
 impl Checks {
-    fn new(settings: &Settings, db: &Db, clock: &Clock) -> Self {
+    fn new(settings: &Settings, db: &Db, clock: &Clock, ring: &KeyRing) -> Self {
+        let copies = settings.redis.clone().filter(|_| settings.is_fast).map(|address| {
+            let (sealer, prefix) = (CopySealer::new(ring), settings.token_prefix.clone());
+            let (clock, deadline) = (clock.clone(), settings.redis_deadline);
+            Arc::new(Copies::new(Sharing { address, sealer, prefix, clock, deadline }))
+        });
         let (db, clock) = (db.clone(), clock.clone());
         let making = Making { db, clock, lease: settings.lease, draw: random::id };
         let refills = if making.db.is_embedded() { 4 } else { 8 };
         let (sessions, clients) = (Near::new(settings.near_cache, refills), Near::new(CLIENTS, refills));
-        Self { node: Arc::new(Node::new(making)), sessions, clients }
+        Self { node: Arc::new(Node::new(making)), sessions, copies, clients }
     }
 }
 
@@ -95,7 +104,7 @@ impl App {
         };
         let limits = Limits::new(settings.limit_scale);
         let places = settings.places.clone();
-        let checks = Checks::new(&settings, &db, &clock);
+        let checks = Checks::new(&settings, &db, &clock, &keys.ring);
         let metrics = Metrics::new(unix_seconds(clock.now()));
         let activity = Activity::default();
         Ok(Self { settings, db, secrets, limits, clock, places, activity, checks, metrics })
@@ -105,7 +114,17 @@ impl App {
     /// answer.
     #[must_use]
     pub fn serve_checks(&self) -> Serving {
+        if let Some(copies) = &self.checks.copies {
+            copies.connect();
+        }
         self.checks.node.serve(if self.settings.is_fast { Role::Fast } else { Role::Plain })
+    }
+
+    /// Waits until it is known whether Redis answers, so that the first checks find what is there. Not for long.
+    pub async fn looked_for_copies(&self) {
+        if let Some(copies) = &self.checks.copies {
+            copies.tried().await;
+        }
     }
 
     /// Whether checks can be answered: in the plain variant always, else while the lease runs.

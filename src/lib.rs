@@ -1,8 +1,8 @@
 //! Rescind: an OAuth 2.1 authorization server whose tokens can be taken back at once.
 //!
 //! This file is the map. The walks, room by room:
-//! - **Introspection**: `web/resource/introspect` -> `service/introspect` (`secret/seal` opens the token, `store/sessions`
-//!   is the truth, `policy/verdict` judges) -> JSON.
+//! - **Introspection**: `web/resource/introspect` -> `service/introspect` (`secret/seal` opens the token, `cache` has a
+//!   copy or `store/sessions` is the truth, `policy/verdict` judges) -> JSON.
 //! - **Sign-in and code**: `web/oauth/authorize` -> `service/authorize` -> `web/pages/login` -> `service/login` ->
 //!   `service/consent` -> `service/code` -> back to the client.
 //! - **Tokens**: `web/oauth/token` -> `service/code`, `service/refresh` or `service/client_credentials`.

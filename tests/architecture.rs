@@ -35,7 +35,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
         ],
     ),
     ("place", &["model"]),
-    ("cache", &["clock", "model", "store"]),
+    ("cache", &["clock", "model", "secret", "store"]),
     ("view", &["clock", "model", "store"]),
     ("send", &["clock", "model", "store"]),
     ("limits", &["clock", "model"]),
@@ -54,9 +54,10 @@ const ROOMS: [(&str, &[&str]); 21] = [
 const STARTS_THE_WEB: [&str; 2] = ["src/cli/serve", "src/cli/demo"];
 
 /// Foreign crates, and the beginnings of the paths that may use them.
-const CRATES: [(&[&str], &[&str]); 6] = [
+const CRATES: [(&[&str], &[&str]); 7] = [
     (&["rocket"], &["src/web/", "src/cli/serve", "src/cli/demo", "src/config", "src/log"]),
     (&["sqlx"], &["src/store/"]),
+    (&["redis"], &["src/cache/", "src/limits/"]),
     (&["maxminddb"], &["src/place/"]),
     (&["prometheus_client"], &["src/metrics/"]),
     (&["mimalloc"], &["src/main"]),
@@ -66,11 +67,12 @@ const CRATES: [(&[&str], &[&str]); 6] = [
 /// What tells two SQL engines apart, and the only files that may.
 const ENGINE_WORDS: [&str; 8] =
     ["Pools::Postgres", "Pools::Sqlite", "PgRead", "PgWrite", "LiteRead", "LiteWrite", "Row::Pg", "Row::Lite"];
-const ENGINE_FILES: [&str; 5] = [
+const ENGINE_FILES: [&str; 6] = [
     "src/store/engine.rs",
     "src/store/hints.rs",
     "src/store/migrations.rs",
     "src/store/opening.rs",
+    "src/store/rows.rs",
     "src/store/waits.rs",
 ];
 
@@ -543,6 +545,8 @@ fn a_foreign_crate_outside_its_room_is_caught() {
     accepted("src/web/pages/login.rs", "use rocket::http::Status;");
     accepted("src/config.rs", "use rocket::figment::Figment;");
     accepted("src/store/engine.rs", "use sqlx::Row;");
+    refused("src/service/found.rs", "let c = redis::cmd(\"GET\");", 1, "`redis`");
+    accepted("src/service/found.rs", "use crate::cache::redis::Copies;");
     accepted("src/service/login.rs", "use crate::secret::rand::x; let rand = 1; f(rand); a.bcrypt(); if x { rand }");
 }
 

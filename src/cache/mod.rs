@@ -2,3 +2,4 @@
 //! the truth that began after their `as_of` was noted, and the view overrules them. Losing one costs a read.
 
 pub mod near;
+pub mod redis;

@@ -1,18 +1,23 @@
 //! Copies in this process: a bounded map in shards. The one to go is the next that was not used since the hand passed it
-//! last. A miss is filled by one reader for each key, and by few at once, so that a lost cache floods nobody.
+//! last. A miss is filled by one reader for each key, and by few at once, so that a lost cache floods nobody: who would
+//! have to wait long is told to come back.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use crate::model::feed::AsOf;
 
 const SHARDS: usize = 16;
 /// Keys that share a gate wait for each other's refill.
 const GATES: usize = 256;
+/// Longest wait for a turn, and again for a refill.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A value as it was read, and what had surely been applied before that read was sent.
 #[derive(Debug)]
@@ -48,12 +53,21 @@ pub struct Near<K, V> {
     refills: Semaphore,
 }
 
-/// The right to fill one key.
+/// The right to look further for one key.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    _gate: MutexGuard<'a, ()>,
+}
+
+/// The right to ask the database.
 #[derive(Debug)]
 pub struct Refill<'a> {
-    _gate: MutexGuard<'a, ()>,
-    _permit: Option<SemaphorePermit<'a>>,
+    _permit: SemaphorePermit<'a>,
 }
+
+/// Too many are asking: the caller is to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowded;
 
 impl<K: Clone + Eq + Hash, V> Near<K, V> {
     /// Room for about so many, filled by so many at once: the rest of the database's connections are for everybody else.
@@ -108,11 +122,17 @@ impl<K: Clone + Eq + Hash, V> Near<K, V> {
         shard.places.insert(key, at);
     }
 
-    /// Waits for the right to fill a key: one at a time for each, few at once for all.
-    pub async fn refill(&self, key: &K) -> Refill<'_> {
-        let gate = self.gates[self.spread(key, GATES)].lock().await;
+    /// Waits for the turn of a key: one at a time looks further.
+    pub async fn turn(&self, key: &K) -> Result<Turn<'_>, Crowded> {
+        let gate = timeout(PATIENCE, self.gates[self.spread(key, GATES)].lock()).await;
+        gate.map(|gate| Turn { _gate: gate }).map_err(|_| Crowded)
+    }
+
+    /// Waits for the right to ask the database: few do at once.
+    pub async fn refill(&self) -> Result<Refill<'_>, Crowded> {
+        let permit = timeout(PATIENCE, self.refills.acquire()).await.map_err(|_| Crowded)?;
         // Closed by nobody.
-        Refill { _gate: gate, _permit: self.refills.acquire().await.ok() }
+        permit.map(|permit| Refill { _permit: permit }).map_err(|_| Crowded)
     }
 
     /// How many copies there are.
@@ -189,7 +209,7 @@ mod tests {
         for _ in 0..50 {
             let (near, fills) = (near.clone(), fills.clone());
             tasks.spawn(async move {
-                let _refill = near.refill(&7).await;
+                let _turn = near.turn(&7).await.unwrap();
                 if near.get(&7).is_none() {
                     fills.fetch_add(1, Ordering::SeqCst);
                     tokio::task::yield_now().await;
@@ -199,5 +219,20 @@ mod tests {
         }
         tasks.join_all().await;
         assert_eq!(fills.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn who_would_wait_long_is_told_to_come_back() {
+        let near: Near<u32, u32> = Near::new(100, 8);
+        let mut under_way = Vec::new();
+        for _ in 0..8 {
+            under_way.push(near.refill().await.unwrap());
+        }
+        let turn = near.turn(&7).await;
+        let (refused, other) = tokio::join!(near.refill(), near.turn(&7));
+        assert_eq!((refused.err(), other.err()), (Some(Crowded), Some(Crowded)));
+        under_way.pop();
+        drop(turn);
+        assert!(near.refill().await.is_ok() && near.turn(&7).await.is_ok());
     }
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::policy::private_network::is_private;
+use crate::service::life;
 use crate::store::{Db, engine, facts, migrations};
 use crate::web::ops::Draining;
 use crate::{jobs, web};
@@ -39,7 +40,9 @@ pub async fn open(settings: Settings) -> Result<(App, Option<File>), Failure> {
     let lock = only_server(&db)?;
     db.check_settings().await?.map_err(Failure::new)?;
     migrations::run(&db).await?;
-    Ok((App::new(settings, db, keys, Clock::default()).map_err(Failure::new)?, lock))
+    let app = App::new(settings, db, keys, Clock::default()).map_err(Failure::new)?;
+    life::name(&app).await?;
+    Ok((app, lock))
 }
 
 /// Runs the server and its jobs until a signal; then finishes what was begun.
@@ -47,6 +50,7 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
     let rocket = web::mount(app.clone());
     let watched = watch(&app, rocket.state::<Draining>().cloned().unwrap_or_default()).await?;
     let serving = app.serve_checks();
+    app.looked_for_copies().await;
     let jobs = tokio::spawn(jobs::run(app.clone()));
     let rocket = rocket.attach(AdHoc::on_shutdown("draining", |rocket| {
         Box::pin(async move {

@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use rocket::figment::Figment;
 
 use crate::model::network::Network;
+use crate::model::redis_address::RedisAddress;
 use crate::place::Places;
 use crate::place::networks::NamedNetwork;
 use crate::secret::text::SecretText;
@@ -25,10 +26,17 @@ use read::{Raw, env_name, environment, rocket_figment};
 
 /// Settings that hold secrets: each may also be given as `..._FILE`, and none is ever printed.
 const SECRETS: [&str; 3] = ["secret_key", "data_key", "pepper"];
+/// Addresses with a password in them: the same, but for the password they are printed.
+const ADDRESSES: [&str; 2] = ["database_url", "redis_url"];
 
 /// Every setting: name (environment: `RESCIND_` + upper case; Rocket.toml: `[default.rescind]`), default, meaning.
-pub const SETTINGS: [(&str, &str, &str); 33] = [
+pub const SETTINGS: [(&str, &str, &str); 34] = [
     ("database_url", "sqlite:rescind-data/rescind.db", "postgres://... or sqlite:PATH"),
+    (
+        "redis_url",
+        "",
+        "redis://..., rediss://..., several hosts by commas for a cluster, or redis+sentinel://.../master",
+    ),
     ("issuer", "", "the issuer; http://localhost:<port> on a loopback bind, else required"),
     ("secret_key", "", "64 random bytes in base64, or a ring id:base64,id:base64"),
     ("data_key", "", "32 to 64 random bytes in base64"),
@@ -62,6 +70,9 @@ pub const SETTINGS: [(&str, &str, &str); 33] = [
     ("metrics_address", "", "address and port for /metrics and health alone, such as 10.0.0.5:9464"),
     ("log", "info", "error, warn, info, debug or trace"),
 ];
+
+/// How long any call to Redis may take. Then the database answers.
+pub const REDIS_DEADLINE: Duration = Duration::from_millis(50);
 
 /// Why a start was refused: one line that names the setting.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +109,10 @@ pub struct Lifetimes {
 pub struct Settings {
     /// Where the truth is. May hold a password: never printed.
     pub database_url: SecretText,
+    /// Where copies are shared.
+    pub redis: Option<RedisAddress>,
+    /// How long any call to Redis may take: [`REDIS_DEADLINE`], but for tests that need its answer however slow they run.
+    pub redis_deadline: Duration,
     /// The issuer, exactly.
     pub issuer: String,
     /// First part of every token.
@@ -206,6 +221,7 @@ impl Settings {
         let proxies = self.trusted_proxies.iter().map(|n| n.text());
         let values = [
             without_password(self.database_url.expose()),
+            self.redis.as_ref().map(RedisAddress::shown).unwrap_or_default(),
             self.issuer.clone(),
             hidden("secret_key"),
             hidden("data_key"),

@@ -10,8 +10,9 @@ use chrono::TimeDelta;
 use rocket::figment::value::Value;
 use rocket::figment::{Figment, Profile, Provider};
 
-use super::{ConfigError, Lifetimes, SECRETS, SETTINGS, Settings};
+use super::{ADDRESSES, ConfigError, Lifetimes, REDIS_DEADLINE, SECRETS, SETTINGS, Settings};
 use crate::model::network::Network;
+use crate::model::redis_address::RedisAddress;
 use crate::place::Places;
 use crate::place::networks::NamedNetwork;
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
@@ -57,7 +58,7 @@ impl Raw {
             let Some(short) = key.strip_prefix("RESCIND_") else { continue };
             let lower = short.to_lowercase();
             let name = known(&lower).or_else(|| {
-                known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n) || *n == "database_url")?)
+                known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n) || ADDRESSES.contains(n))?)
             });
             let name = name.ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
             let from_file = lower != name;
@@ -99,6 +100,16 @@ impl Raw {
         Ok(text)
     }
 
+    fn redis(&self) -> Result<Option<RedisAddress>, ConfigError> {
+        let wrong = |rule: &str| ConfigError(format!("{} {rule}", env_name("redis_url")));
+        let Some(text) = self.optional("redis_url") else { return Ok(None) };
+        let address = RedisAddress::parse(&text).map_err(|why| wrong(&why.to_string()))?;
+        match address.ca.as_ref().filter(|file| !file.is_file()) {
+            Some(file) => Err(wrong(&format!("names a CA that is no file: {}", file.display()))),
+            None => Ok(Some(address)),
+        }
+    }
+
     pub(super) fn settings(self, rocket: Figment) -> Result<Settings, ConfigError> {
         let wrong = |name: &str, rule: &str| ConfigError(format!("{} {rule}", env_name(name)));
         let database_url = self.database_url()?;
@@ -123,6 +134,8 @@ impl Raw {
             check_key(name, text.expose())?;
         }
         let settings = Settings {
+            redis: self.redis()?,
+            redis_deadline: REDIS_DEADLINE,
             hosts: hosts(&self.list("hosts"), &issuer),
             console_host: self.console_host()?,
             staff_sessions: self.number("staff_sessions", 1, 20)?,

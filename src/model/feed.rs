@@ -82,3 +82,12 @@ pub struct AsOf {
     /// Up to which feed number.
     pub number: i64,
 }
+
+/// Which history of the database and which life of the data a feed number belongs to: for any other it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The history the database writes.
+    pub timeline: String,
+    /// The life of the data: never empty.
+    pub incarnation: String,
+}

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod incident;
 pub mod login;
 pub mod network;
+pub mod redis_address;
 pub mod scope;
 pub mod session;
 pub mod staff;

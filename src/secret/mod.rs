@@ -3,6 +3,7 @@
 
 mod base32;
 pub mod client_secret;
+pub mod copies;
 pub mod csrf;
 mod derive;
 pub mod keys;

@@ -1,26 +1,23 @@
-//! The record behind an access token: a copy from memory that the view has nothing against, or the truth. In the plain
-//! variant always the truth.
+//! The record behind an access token: a copy that the view has nothing against, from memory or from Redis, or the truth. In
+//! the plain variant always the truth.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Fault;
 use crate::app::App;
-use crate::cache::near::Copied;
+use crate::cache::near::{Copied, Crowded};
+use crate::cache::redis::Read;
 use crate::metrics::label::Path;
 use crate::model::epoch::Level;
+use crate::model::feed::{AsOf, History};
 use crate::model::session::{Record, SubjectKind};
 use crate::policy::verdict::{Verdict, epochs_current, judge};
 use crate::secret::seal::Reference;
 use crate::store::feed;
 use crate::store::sessions::{self, Whole};
 use crate::view::memory::Sight;
-
-/// Longest wait for the right to read.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A record that a check may rest on.
 #[derive(Debug)]
@@ -70,6 +67,12 @@ impl Found {
     }
 }
 
+impl From<Crowded> for Fault {
+    fn from(_: Crowded) -> Self {
+        Self::Crowded
+    }
+}
+
 /// The record of a token's session from the truth alone; `None` if there is none.
 pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
     app.metrics.looked_up(if app.settings.is_fast { Path::Truth } else { Path::Plain });
@@ -81,7 +84,7 @@ pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<
     Ok(record.map(|record| Found::Truth(Box::new(record))))
 }
 
-/// The record of an access token's session: near, if that says enough, or from the truth.
+/// The record of an access token's session: near, or in Redis, if that says enough, or from the truth.
 pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Found>, Fault> {
     if !app.settings.is_fast {
         return from_truth(app, token.session, serial).await;
@@ -92,24 +95,47 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
     if let Some(found) = near(app, token, serial) {
         return Ok(Some(found));
     }
-    let refill = app.checks.sessions.refill(&token.session);
-    let _refill = timeout(PATIENCE, refill).await.map_err(|_| Fault::NotFresh)?;
+    let _turn = app.checks.sessions.turn(&token.session).await?;
+    if let Some(found) = near(app, token, serial) {
+        return Ok(Some(found));
+    }
+    if let Some(found) = shared(app, token, serial).await {
+        return Ok(Some(found));
+    }
+    let _refill = app.checks.sessions.refill().await?;
     if !app.checks.node.is_fresh() {
         return Err(Fault::NotFresh);
     }
-    match near(app, token, serial) {
-        Some(found) => Ok(Some(found)),
-        None => read(app, token.session, serial).await,
+    read(app, token.session, serial).await
+}
+
+fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
+    let found = fit(app, app.checks.sessions.get(&token.session)?, token, serial)?;
+    app.metrics.looked_up(Path::Near);
+    Some(found)
+}
+
+/// A copy that some node put into Redis, if it is one that could have been made here.
+async fn shared(app: &App, token: &Reference, serial: i64) -> Option<Found> {
+    let copies = app.checks.copies.as_ref()?;
+    let history = app.checks.node.view().history()?;
+    let Read { value, number } = copies.get(token.session, &history).await?;
+    let as_of = app.checks.node.view().adopt(&history, number)?;
+    let copy = Arc::new(Copied { value, as_of });
+    if !is_alive(app, &copy.value.record) {
+        return None;
     }
+    let found = fit(app, copy.clone(), token, serial)?;
+    app.metrics.looked_up(Path::Redis);
+    app.checks.sessions.put(token.session, copy);
+    Some(found)
 }
 
 /// A copy that is not older than the token and that the view still knows.
-fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
-    let found = Found::Copy(app.checks.sessions.get(&token.session)?);
+fn fit(app: &App, copy: Arc<Copied<Whole>>, token: &Reference, serial: i64) -> Option<Found> {
+    let found = Found::Copy(copy);
     let is_known = found.standing(app, serial) != Standing::Unknown;
-    let found = (is_known && !is_behind(found.record(), token)).then_some(found)?;
-    app.metrics.looked_up(Path::Near);
-    Some(found)
+    (is_known && !is_behind(found.record(), token)).then_some(found)
 }
 
 /// A copy that lacks the token's shape, or is of an older generation, says nothing about it. In the truth both mean dead.
@@ -120,9 +146,14 @@ fn is_behind(record: &Record, token: &Reference) -> bool {
     usize::from(token.shape) >= session.shapes.len() || (rotates && token.serial > current)
 }
 
-/// Reads the truth, after noting what the view had applied. What is alive is kept as a copy.
+/// Whether a record may become a copy, whatever token of it is asked about.
+fn is_alive(app: &App, record: &Record) -> bool {
+    matches!(judge(record, u32::MAX, None, app.clock.now()), Verdict::Alive(_))
+}
+
+/// Reads the truth, after noting what the view had applied, and keeps a copy.
 async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
-    let as_of = app.checks.node.view().as_of().ok_or(Fault::NotFresh)?;
+    let (as_of, history) = noted(app).ok_or(Fault::NotFresh)?;
     let found = sessions::find_whole(&mut app.db.read().await?, session).await?;
     let Some(value) = found else { return Ok(None) };
     if !app.checks.node.follows(&value.timeline) {
@@ -133,16 +164,22 @@ async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fa
     }
     app.metrics.looked_up(Path::Truth);
     let copy = Arc::new(Copied { value, as_of });
-    if is_lasting(app, &copy.value.record) {
+    // Dead for good is kept as well: it spares the database those who keep asking.
+    let is_gone =
+        |record: &Record| record.session.ended_at.is_some() || !epochs_current(&record.session.epochs, &record.now);
+    let is_alive = is_alive(app, &copy.value.record);
+    if is_alive || is_gone(&copy.value.record) {
         app.checks.sessions.put(session, copy.clone());
+        let history = history.filter(|history| is_alive && history.timeline == copy.value.timeline);
+        if let (Some(copies), Some(history)) = (&app.checks.copies, history) {
+            copies.put(history, copy.clone());
+        }
     }
     Ok(Some(Found::Copy(copy)))
 }
 
-/// Whether the record may be kept: alive for any token of it, or dead for good. A dead one spares the database those who
-/// keep asking.
-fn is_lasting(app: &App, record: &Record) -> bool {
-    let is_alive = matches!(judge(record, u32::MAX, None, app.clock.now()), Verdict::Alive(_));
-    let is_gone = record.session.ended_at.is_some() || !epochs_current(&record.session.epochs, &record.now);
-    is_alive || is_gone
+/// What the view has applied, and in which history: both of one moment.
+fn noted(app: &App) -> Option<(AsOf, Option<History>)> {
+    let view = app.checks.node.view();
+    Some((view.as_of()?, view.history()))
 }

@@ -17,6 +17,7 @@ pub mod figures;
 mod found;
 pub mod incidents;
 pub mod introspect;
+pub mod life;
 pub mod lockdown;
 pub mod login;
 pub mod measures;
@@ -54,6 +55,9 @@ pub enum Fault {
     /// What was taken back is stored, and not surely known everywhere. Repeating is safe.
     #[error("stored, but not confirmed: {0}")]
     Unproven(#[from] Unproven),
+    /// Too many checks wait for the database.
+    #[error("too many checks wait for the database")]
+    Crowded,
     /// All hash threads are busy and the queue is full.
     #[error("too many sign-ins at once")]
     Busy,

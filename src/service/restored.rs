@@ -3,6 +3,7 @@
 //! and audit. Safe to repeat.
 
 use super::audit::{Told, record};
+use super::life::LETTERS;
 use super::taking_back::{keep_proof, new_number, prove};
 use crate::app::App;
 use crate::model::actor::Actor;
@@ -52,7 +53,7 @@ async fn store(app: &App, actor: &Actor, number: IncidentId) -> Result<(Incident
     // Seconds since 1970: nobody raised it that often, in whichever timeline.
     let raised = epochs::raise_everybody(&mut tx, now.timestamp()).await?;
     let epoch = raised.ok_or(StoreError::Unreadable("epoch"))?;
-    facts::set(&mut tx, facts::INCARNATION, &random::letters(26)).await?;
+    facts::set(&mut tx, facts::INCARNATION, &random::letters(LETTERS)).await?;
     let staff = staff_sessions::end_of_all_staff(&mut tx, "restored", now).await?;
     let incident = Incident {
         incident_id: number,

@@ -1,14 +1,13 @@
-//! Two SQL engines, known only here, in `opening` (how each is opened) and in `migrations`. A query is one text with `$1`
+//! Two SQL engines, known only here and in the files that `opening`, `rows`, `hints`, `waits` and `migrations` are. A query is one text with `$1`
 //! parameters that runs on both; rows and parameters are told apart here and nowhere else. Every statement has a
 //! deadline: what hangs is an error.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, PgRow};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Decode, Postgres, Row as _, Sqlite, Transaction, Type};
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Postgres, Sqlite, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
@@ -16,7 +15,8 @@ use super::deadline::{commit_in_time, in_time, place_in_time};
 use super::hints::Hint;
 use super::opening::Fresh;
 pub use super::params::Param;
-use super::params::{lite_arguments, pg_arguments};
+pub use super::rows::{Column, FromRow, Row};
+use super::rows::{rows_lite, rows_pg, run_lite, run_pg};
 use super::together::Desk;
 use super::waits::Waits;
 use super::{StoreError, feed, opening};
@@ -85,25 +85,6 @@ enum Line {
     /// BEGIN IMMEDIATE.
     LiteWrite(Transaction<'static, Sqlite>),
 }
-
-/// A row of either engine.
-#[derive(Debug)]
-pub enum Row {
-    /// Of PostgreSQL.
-    Pg(PgRow),
-    /// Of SQLite.
-    Lite(SqliteRow),
-}
-
-/// A value read from a row.
-pub trait FromRow: Sized {
-    /// Reads it, or says which column is unreadable.
-    fn from_row(row: &Row) -> Result<Self, StoreError>;
-}
-
-/// A type both engines can read from a column.
-pub trait Column: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
-impl<T> Column for T where T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
 
 impl Db {
     /// Opens `postgres://...` or `sqlite:PATH` (made if missing, with its folder). Connects once, to fail early.
@@ -359,80 +340,8 @@ impl Conn {
     }
 }
 
-impl Row {
-    /// A column by name.
-    pub fn get<T: Column>(&self, name: &'static str) -> Result<T, StoreError> {
-        match self {
-            Self::Pg(row) => row.try_get(name),
-            Self::Lite(row) => row.try_get(name),
-        }
-        .map_err(|_| StoreError::Unreadable(name))
-    }
-
-    /// A text column, read into a type that checks it.
-    pub fn parse<T: FromStr>(&self, name: &'static str) -> Result<T, StoreError> {
-        self.get::<String>(name)?.parse().map_err(|_| StoreError::Unreadable(name))
-    }
-
-    /// A text column that holds JSON.
-    pub fn json<T: serde::de::DeserializeOwned>(&self, name: &'static str) -> Result<T, StoreError> {
-        serde_json::from_str(&self.get::<String>(name)?).map_err(|_| StoreError::Unreadable(name))
-    }
-
-    /// A text column that holds one of a few names.
-    pub fn named<T>(&self, name: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
-        read(&self.get::<String>(name)?).ok_or(StoreError::Unreadable(name))
-    }
-
-    /// The same, where the column may be empty.
-    pub fn parse_optional<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, StoreError> {
-        let text = self.get::<Option<String>>(name)?;
-        text.map(|t| t.parse()).transpose().map_err(|_| StoreError::Unreadable(name))
-    }
-
-    fn first<T: Column>(&self) -> Result<T, StoreError> {
-        match self {
-            Self::Pg(row) => row.try_get(0),
-            Self::Lite(row) => row.try_get(0),
-        }
-        .map_err(|_| StoreError::Unreadable("(first)"))
-    }
-}
-
 async fn begin_lite(writer: &SqlitePool) -> Result<Line, StoreError> {
     in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Line::LiteWrite)
-}
-
-async fn run_pg(conn: &mut sqlx::PgConnection, sql: &'static str, params: &[&dyn Param]) -> Result<u64, StoreError> {
-    let query = sqlx::query_with(sql, pg_arguments(params)?);
-    in_time(query.execute(conn)).await.map(|done| done.rows_affected())
-}
-
-async fn run_lite(
-    conn: &mut sqlx::SqliteConnection,
-    sql: &'static str,
-    params: &[&dyn Param],
-) -> Result<u64, StoreError> {
-    let query = sqlx::query_with(sql, lite_arguments(params)?);
-    in_time(query.execute(conn)).await.map(|done| done.rows_affected())
-}
-
-async fn rows_pg(
-    conn: &mut sqlx::PgConnection,
-    sql: &'static str,
-    params: &[&dyn Param],
-) -> Result<Vec<Row>, StoreError> {
-    let query = sqlx::query_with(sql, pg_arguments(params)?);
-    Ok(in_time(query.fetch_all(conn)).await?.into_iter().map(Row::Pg).collect())
-}
-
-async fn rows_lite(
-    conn: &mut sqlx::SqliteConnection,
-    sql: &'static str,
-    params: &[&dyn Param],
-) -> Result<Vec<Row>, StoreError> {
-    let query = sqlx::query_with(sql, lite_arguments(params)?);
-    Ok(in_time(query.fetch_all(conn)).await?.into_iter().map(Row::Lite).collect())
 }
 
 /// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.

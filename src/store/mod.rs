@@ -23,6 +23,7 @@ pub mod nodes;
 mod opening;
 mod params;
 pub mod revoked_tokens;
+mod rows;
 pub mod sessions;
 pub mod staff;
 pub mod staff_sessions;

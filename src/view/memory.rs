@@ -8,7 +8,7 @@ use std::hash::Hash;
 use uuid::Uuid;
 
 use crate::model::epoch::{EpochKind, Level};
-use crate::model::feed::{AsOf, Entry, Item, Tail};
+use crate::model::feed::{AsOf, Entry, History, Item, Tail};
 use crate::model::session::Session;
 
 /// What a view says about a copy.
@@ -90,6 +90,24 @@ impl View {
         self.is_loaded && self.timeline == timeline
     }
 
+    /// Which history its numbers belong to, for copies that leave this process; `None` before the first tail, and where this
+    /// life of the data has no name to tell it from another.
+    #[must_use]
+    pub fn history(&self) -> Option<History> {
+        let is_named = self.is_loaded && !self.incarnation.is_empty();
+        is_named.then(|| History { timeline: self.timeline.clone(), incarnation: self.incarnation.clone() })
+    }
+
+    /// What a copy may be marked with that was read in a history after somebody had applied a number: by whom and when
+    /// does not matter, as long as nothing lies between that number and what this view knows. `None`: it is good for
+    /// nothing here. A higher number than what was applied here is refused, too: it can't be told from one of a future that
+    /// was lost.
+    #[must_use]
+    pub fn adopt(&self, history: &History, number: i64) -> Option<AsOf> {
+        let is_ours = self.history().is_some_and(|own| own == *history);
+        (is_ours && (self.low..=self.applied).contains(&number)).then_some(AsOf { life: self.life, number })
+    }
+
     /// How many entries it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -148,14 +166,14 @@ impl View {
     }
 
     fn raise(&mut self, kind: EpochKind, id: &str, epoch: i64, number: i64) {
-        // An id that is no UUID is no session's device or consent.
-        let uuid = || Uuid::parse_str(id).ok();
-        match kind {
-            EpochKind::Global => self.global = self.global.max(Some((epoch, number))),
-            EpochKind::Client => put(&mut self.clients, id.to_owned(), epoch, number),
-            EpochKind::Subject => put(&mut self.subjects, id.to_owned(), epoch, number),
-            EpochKind::Device => uuid().into_iter().for_each(|id| put(&mut self.devices, id, epoch, number)),
-            EpochKind::Consent => uuid().into_iter().for_each(|id| put(&mut self.consents, id, epoch, number)),
+        match (kind, Uuid::parse_str(id)) {
+            (EpochKind::Global, _) => self.global = self.global.max(Some((epoch, number))),
+            (EpochKind::Client, _) => keep_greatest(&mut self.clients, id.to_owned(), epoch, number),
+            (EpochKind::Subject, _) => keep_greatest(&mut self.subjects, id.to_owned(), epoch, number),
+            (EpochKind::Device, Ok(id)) => keep_greatest(&mut self.devices, id, epoch, number),
+            (EpochKind::Consent, Ok(id)) => keep_greatest(&mut self.consents, id, epoch, number),
+            // An id that is no UUID is no session's device or consent.
+            (EpochKind::Device | EpochKind::Consent, Err(_)) => {}
         }
     }
 
@@ -226,6 +244,12 @@ impl View {
             || above(session.device_id.and_then(|id| self.devices.get(&id)), birth.device)
             || above(session.consent_id.and_then(|id| self.consents.get(&id)), birth.consent)
     }
+}
+
+/// Epochs are only ever raised.
+fn keep_greatest<K: Eq + Hash>(map: &mut HashMap<K, Told<i64>>, key: K, epoch: i64, number: i64) {
+    let known = map.entry(key).or_insert((epoch, number));
+    *known = (known.0.max(epoch), known.1.max(number));
 }
 
 fn keep_latest<K: Eq + Hash>(map: &mut HashMap<K, i64>, key: K, number: i64) {

@@ -6,7 +6,7 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 60] = [
+const WRONG: [(&str, &str, &str); 68] = [
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),
@@ -16,6 +16,14 @@ const WRONG: [(&str, &str, &str); 60] = [
     ("RESCIND_DATABASE_URL", "mysql://localhost/x", "postgres://"),
     ("RESCIND_DATABASE_URL", "", "postgres://"),
     ("RESCIND_DATABASE_URL", "postgres://u:hunter2@[::bad/x", ""),
+    ("RESCIND_REDIS_URL", "localhost:6379", "redis://"),
+    ("RESCIND_REDIS_URL", "unix:///run/redis.sock", "redis+sentinel://"),
+    ("RESCIND_REDIS_URL", "redis://u:hunter2@[::bad", "URL"),
+    ("RESCIND_REDIS_URL", "redis://u:hunter2@a,v:hunter2@b", "several hosts"),
+    ("RESCIND_REDIS_URL", "redis+sentinel://u:hunter2@a:26379", "name of the master"),
+    ("RESCIND_REDIS_URL", "rediss://u:hunter2@a?ca=no-such-ca.pem", "no-such-ca.pem"),
+    ("RESCIND_REDIS_URL", "redis://u:hunter2@a?insecure=hunter2", "parameter"),
+    ("RESCIND_REDIS_URL_FILE", "no-such-file", "no-such-file"),
     ("RESCIND_ISSUER", "http://id.bank.example", "https"),
     ("RESCIND_ISSUER", "http://192.0.2.1:8000", "https"),
     ("RESCIND_ISSUER", "https://id.bank.example/", "slash"),
@@ -194,6 +202,20 @@ fn config_check_shows_no_secret() {
             }
         }
         assert_eq!(folder.files(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn sto_10_the_address_of_redis_is_shown_without_its_password_and_may_stand_in_a_file() {
+    let shown = "rediss://rescind:***@a.example:6379,b.example:7000";
+    let url = "rediss://rescind:hunter2@a.example,b.example:7000";
+    let given = Folder::new().with("RESCIND_REDIS_URL", url);
+    let by_file = Folder::new().with("RESCIND_REDIS_URL_FILE", "redis-url");
+    by_file.write("redis-url", &format!("{url}\n"));
+    for folder in [given, by_file] {
+        let ran = folder.run(&["config", "check", "--json"]);
+        assert_eq!(ran.json()["RESCIND_REDIS_URL"], shown);
+        assert!(!ran.out.contains("hunter2"));
     }
 }
 

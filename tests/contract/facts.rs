@@ -17,3 +17,15 @@ async fn a_fact_is_what_was_last_set() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_fact_that_is_kept_is_the_first() {
+    on_both_engines(async |db| {
+        for value in ["first", "second"] {
+            in_one(&db, async |c| facts::keep(c, facts::INCARNATION, value).await).await.unwrap();
+        }
+        let found = facts::find(&mut db.read().await.unwrap(), facts::INCARNATION).await.unwrap();
+        assert_eq!(found.as_deref(), Some("first"));
+    })
+    .await;
+}

@@ -31,7 +31,12 @@ pub fn is_postgres() -> bool {
 
 /// How test servers answer checks unless a test says so: `TEST_CHECKS`, or as servers do by default.
 pub fn checks() -> String {
-    test_variable("TEST_CHECKS").unwrap_or_else(|| "plain".to_owned())
+    test_variable("TEST_CHECKS").unwrap_or_else(|| if has_redis() { "fast" } else { "plain" }.to_owned())
+}
+
+/// Whether test servers share copies in a private Redis unless a test says otherwise.
+pub fn has_redis() -> bool {
+    test_variable("TEST_REDIS").is_some_and(|value| value == "1")
 }
 
 /// The private PostgreSQL server that `tests/run` started.

@@ -14,6 +14,7 @@ pub mod past_http;
 pub mod process;
 pub mod program;
 pub mod raw;
+pub mod redis;
 pub mod rows;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ pub const ACCOUNTS: &str = "https://api.naybitono.example/accounts";
 
 /// Rocket's own setting for where a server listens.
 const BIND: &str = "address";
+/// No setting: how long Redis is given, in milliseconds, if not as long as servers give it.
+pub const REDIS_DEADLINE: &str = "redis deadline";
 
 /// A running server.
 pub struct TestServer {
@@ -60,8 +63,8 @@ pub struct TestServer {
     shutdown: rocket::Shutdown,
     serving: std::sync::Mutex<Option<rescind::view::node::Serving>>,
     plain: tokio::sync::OnceCell<Arc<App>>,
-    /// Dropped last: removes the database.
-    pub database: database::TestDatabase,
+    /// Dropped last: removes the database when no server uses it any more.
+    pub database: Arc<database::TestDatabase>,
 }
 
 impl TestServer {
@@ -89,11 +92,12 @@ impl TestServer {
 
     /// The same with further routes, which do what no route of ours should.
     pub async fn start_rigged(
-        database: database::TestDatabase,
+        database: impl Into<Arc<database::TestDatabase>>,
         changed: &[(&'static str, &str)],
         seeded: bool,
         more: Vec<rocket::Route>,
     ) -> Self {
+        let database = database.into();
         let mut fixed = BTreeMap::from([
             ("database_url", database.url.clone()),
             ("issuer", ISSUER.to_owned()),
@@ -106,20 +110,30 @@ impl TestServer {
             ("limit_scale", "1000".to_owned()),
             ("hash_threads", "2".to_owned()),
             ("checks", database::checks()),
+            ("redis_url", redis::shared_url()),
         ]);
-        fixed
-            .extend(changed.iter().filter(|(name, _)| *name != BIND).map(|(name, value)| (*name, (*value).to_owned())));
+        fixed.extend(
+            changed
+                .iter()
+                .filter(|(name, _)| ![BIND, REDIS_DEADLINE].contains(name))
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         let mut settings = Settings::from_pairs(Vec::new(), &fixed).expect("settings");
         settings.rocket = settings.rocket.merge(("port", 0)).merge(("shutdown.ctrlc", false)).merge(("workers", 2));
         if let Some((_, address)) = changed.iter().find(|(name, _)| *name == BIND) {
             settings.rocket = settings.rocket.merge((BIND, *address));
+        }
+        if let Some((_, ms)) = changed.iter().find(|(name, _)| *name == REDIS_DEADLINE) {
+            settings.redis_deadline = Duration::from_millis(ms.parse().expect("milliseconds"));
         }
         let keys = settings.keys().expect("keys");
         let db = rescind::store::Db::open(settings.database_url.expose()).await.expect("database");
         rescind::store::migrations::run(&db).await.expect("migrations");
         let app = Arc::new(App::new(settings, db, keys, Clock::default()).expect("app"));
         let secrets = if seeded { seed(&app).await } else { BTreeMap::new() };
+        rescind::service::life::name(&app).await.expect("a name");
         let serving = app.serve_checks();
+        app.looked_for_copies().await;
         let ready = async {
             while !app.knows_what_was_taken_back().await {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -137,6 +151,13 @@ impl TestServer {
             plain: tokio::sync::OnceCell::new(),
             database,
         }
+    }
+
+    /// Another server on the same database, with nothing in its memory. With SQLite the first must have been stopped.
+    pub async fn start_beside(&self, changed: &[(&'static str, &str)]) -> Self {
+        let mut other = Self::start_rigged(self.database.clone(), changed, false, Vec::new()).await;
+        other.secrets = self.secrets.clone();
+        other
     }
 
     /// The address of a path.

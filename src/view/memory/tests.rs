@@ -258,3 +258,40 @@ proptest! {
         }
     }
 }
+
+/// A view that trimmed everything up to 3 and has applied 7, in a named life.
+fn named(incarnation: &str) -> View {
+    let mut view = View::new(10);
+    assert!(view.apply(&Tail { incarnation: incarnation.to_owned(), ..tail(7, 3, vec![]) }));
+    view
+}
+
+#[test]
+fn sto_01_a_copy_of_somebody_else_is_adopted_when_nothing_lies_between_it_and_what_is_known_here() {
+    let mut view = named("A");
+    let here = view.history().unwrap();
+    let adopted: Vec<i64> = (-1..10).filter(|number| view.adopt(&here, *number).is_some()).collect();
+    assert_eq!(adopted, [3, 4, 5, 6, 7], "below: forgotten; above: perhaps of a future that was lost");
+    assert_eq!(view.adopt(&here, 5), Some(at(5)));
+    assert_eq!(view.judge(at(5), &session(), 1), Sight::Clear(None));
+    for other in
+        [History { timeline: "2".to_owned(), ..here.clone() }, History { incarnation: "B".to_owned(), ..here.clone() }]
+    {
+        assert_eq!(view.adopt(&other, 5), None);
+    }
+    // What was told after the copy was read overrules it, and what was told before is in it.
+    assert!(
+        view.apply(&Tail { incarnation: "A".to_owned(), ..tail(9, 3, vec![(8, Item::Ended { session: SESSION })]) })
+    );
+    assert_eq!(view.judge(view.adopt(&here, 7).unwrap(), &session(), 1), Sight::Dead);
+    assert_eq!(view.judge(view.adopt(&here, 8).unwrap(), &session(), 1), Sight::Clear(None));
+    view.drop_all();
+    assert_eq!((view.history(), view.adopt(&here, 5)), (None, None), "before the first tail");
+}
+
+#[test]
+fn a_database_without_a_name_shares_no_copies() {
+    assert_eq!(named("").history(), None);
+    let nameless = History { timeline: "1".to_owned(), incarnation: String::new() };
+    assert_eq!(named("").adopt(&nameless, 5), None);
+}
