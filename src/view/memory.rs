@@ -84,6 +84,12 @@ impl View {
         AsOf { life: self.life, number: self.applied }
     }
 
+    /// The history of the database that its first tail was of; empty before.
+    #[must_use]
+    pub fn timeline(&self) -> &str {
+        &self.timeline
+    }
+
     /// How many entries it holds.
     #[must_use]
     pub fn len(&self) -> usize {

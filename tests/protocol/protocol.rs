@@ -41,11 +41,6 @@ impl Steps {
 }
 
 impl World {
-    /// What must never be: the lockdown was confirmed, and the node could now answer `active` from its copy.
-    pub fn is_wrong(&self, state: &State) -> bool {
-        state.lockdown == Lockdown::Confirmed && state.node.says_active()
-    }
-
     /// Dead on the primary and on its standby, and no copy left: there will never be one again.
     pub fn is_settled_for_good(&self, state: &State) -> bool {
         let is_dead = state.primary.watched != 0 && state.standby.watched != 0;

@@ -165,6 +165,11 @@ impl State {
         }
     }
 
+    /// What must never be: the lockdown was confirmed, and the node would still answer `active` from its copy.
+    pub fn is_wrong(&self) -> bool {
+        self.lockdown == Lockdown::Confirmed && self.node.says_active()
+    }
+
     /// The state as one number: equal numbers are equal states.
     pub fn packed(&self) -> u64 {
         let mut bits = Bits { number: 0, used: 0 };

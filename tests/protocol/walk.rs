@@ -50,7 +50,7 @@ impl World {
             walked.states += 1;
             walked.confirmed += usize::from(state.lockdown == Lockdown::Confirmed);
             walked.active += usize::from(state.node.says_active());
-            if self.is_wrong(&state) {
+            if state.is_wrong() {
                 walked.violation = Some(self.history(&reached, state.packed()));
                 break;
             }
