@@ -10,7 +10,7 @@
 //! An embedded database has one serving process: it looks at the file's version instead.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::lease::Lease;
+use super::known::Known;
 use super::memory::View;
 use crate::clock::{Clock, SinceBoot, Timestamp};
 use crate::store::{Db, StoreError, feed};
@@ -60,8 +60,7 @@ pub struct Node {
     pub(super) length: Duration,
     pub(super) draw: fn(Timestamp) -> Uuid,
     role: AtomicU8,
-    lease: Lease,
-    view: RwLock<View>,
+    known: Known,
     /// Up to where the view has applied; tells who waits.
     pub(super) applied: watch::Sender<i64>,
     /// Asks the task to look at once.
@@ -73,9 +72,9 @@ impl Node {
     #[must_use]
     pub fn new(making: Making) -> Self {
         let Making { db, clock, lease, draw } = making;
-        let (role, view) = (AtomicU8::new(Role::Command as u8), RwLock::new(View::new(MOST)));
+        let (role, known) = (AtomicU8::new(Role::Command as u8), Known::new(View::new(MOST)));
         let applied = watch::Sender::new(-1);
-        Self { db, clock, length: lease, draw, role, lease: Lease::default(), view, applied, poke: Notify::new() }
+        Self { db, clock, length: lease, draw, role, known, applied, poke: Notify::new() }
     }
 
     /// What this process does.
@@ -105,7 +104,7 @@ impl Node {
     /// Whether what is known is surely fresh right now.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.lease.is_fresh(self.clock.since_boot())
+        self.known.is_fresh(self.clock.since_boot())
     }
 
     /// The same, but an embedded database, which is always at hand, is waited for: a busy machine may have kept the poll
@@ -121,11 +120,12 @@ impl Node {
 
     /// What was taken back. Not to be held across an await.
     pub fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
+        self.known.view()
     }
 
-    fn change(&self) -> RwLockWriteGuard<'_, View> {
-        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    /// Asks what was taken back; `None` without a lease.
+    pub fn ask<T>(&self, question: impl FnOnce(&View) -> T) -> Option<T> {
+        self.known.ask(self.clock.since_boot(), question)
     }
 
     /// Reads the feed's tail and applies it; up to where. `None`: the tail is of another history or life of the data, or
@@ -133,7 +133,7 @@ impl Node {
     pub async fn catch_up(&self) -> Result<Option<i64>, StoreError> {
         let before = self.view().standing();
         let tail = feed::tail(&mut self.db.read_first().await?, before.number).await?;
-        let mut view = self.change();
+        let mut view = self.known.change();
         if view.standing().life != before.life {
             return Ok(None);
         }
@@ -151,21 +151,20 @@ impl Node {
 
     /// May answer for so long after an instant before the read it rests on.
     pub(super) fn grant(&self, from: SinceBoot, length: Duration) {
-        self.lease.grant(from, length);
+        self.known.vouch(from, length);
         // Also wakes who waits for a fresh lease.
         self.applied.send_modify(|_| {});
     }
 
-    /// The lease first: nobody answers from a view that is being dropped.
+    /// Lease and view.
     pub(super) fn drop_all(&self) {
-        self.lease.end();
-        self.change().drop_all();
+        self.known.drop_all();
         self.applied.send_replace(-1);
     }
 
     /// No more answers from memory.
     pub(super) fn end_lease(&self) {
-        self.lease.end();
+        self.known.end_lease();
     }
 }
 
