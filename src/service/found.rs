@@ -53,13 +53,14 @@ impl Found {
     #[must_use]
     pub fn standing(&self, app: &App, serial: i64) -> Standing {
         let Self::Copy(copy) = self else { return Standing::Good(None) };
-        if !app.checks.node.is_fresh() {
+        let session = &copy.value.record.session;
+        let Some(sight) = app.checks.node.ask(|view| view.judge(copy.as_of, session, serial)) else {
             return Standing::Unknown;
-        }
+        };
         if copy.value.revoked.contains(&serial) {
             return Standing::Dead;
         }
-        match app.checks.node.view().judge(copy.as_of, &copy.value.record.session, serial) {
+        match sight {
             Sight::Clear(level) => Standing::Good(level),
             Sight::Dead => Standing::Dead,
             Sight::Old => Standing::Unknown,

@@ -91,7 +91,7 @@ impl Node {
             tx.commit().await?;
             mark
         };
-        self.known.fetch_max(mark.number, Ordering::Relaxed);
+        self.heard.fetch_max(mark.number, Ordering::Relaxed);
         let from = self.clock.since_boot();
         self.poke.notify_one();
         self.wait_for_rows(&mark, from).await

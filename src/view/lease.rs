@@ -1,9 +1,9 @@
 //! For how long what this node knows is surely fresh. Counted from before the feed was read, on a clock that goes on while
 //! the machine sleeps; looked at when a check begins and again before its answer leaves.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::shared::{AtomicU64, Ordering};
 use crate::clock::SinceBoot;
 
 /// The lease of this process: an instant after which nothing is answered from memory.

@@ -108,6 +108,12 @@ impl View {
         (is_ours && (self.low..=self.applied).contains(&number)).then_some(AsOf { life: self.life, number })
     }
 
+    /// The history of the database that its first tail was of; empty before.
+    #[must_use]
+    pub fn timeline(&self) -> &str {
+        &self.timeline
+    }
+
     /// How many entries it holds.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -10,7 +10,7 @@
 //! An embedded database has one serving process: it looks at the file's version instead.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::lease::Lease;
+use super::known::Known;
 use super::memory::View;
 use crate::clock::{Clock, SinceBoot, Timestamp};
 use crate::model::feed::{Mark, Tail};
@@ -65,10 +65,9 @@ pub struct Node {
     pub(super) length: Duration,
     pub(super) draw: fn(Timestamp) -> Uuid,
     role: AtomicU8,
-    pub(super) lease: Lease,
-    view: RwLock<View>,
-    /// The highest feed number known to be committed; only watchers rest on it.
-    pub(super) known: AtomicI64,
+    pub(super) known: Known,
+    /// The highest feed number heard of to be committed; only watchers rest on it.
+    pub(super) heard: AtomicI64,
     /// Up to where the view has applied; tells who waits.
     pub(super) applied: watch::Sender<i64>,
     /// Asks the task to look at once.
@@ -108,12 +107,12 @@ impl Node {
     #[must_use]
     pub fn new(making: Making) -> Self {
         let Making { db, clock, lease, draw } = making;
-        let (role, view) = (AtomicU8::new(Role::Command as u8), RwLock::new(View::new(MOST)));
+        let (role, known) = (AtomicU8::new(Role::Command as u8), Known::new(View::new(MOST)));
         let applied = watch::Sender::new(-1);
-        let (lease, length, known) = (Lease::default(), lease, AtomicI64::new(0));
+        let (length, heard) = (lease, AtomicI64::new(0));
         let (poke, furthest, has_other_time) = (Notify::new(), Mutex::new(None), AtomicBool::new(false));
         let rows = tokio::sync::Mutex::default();
-        Self { db, clock, length, draw, role, lease, view, known, applied, poke, furthest, rows, has_other_time }
+        Self { db, clock, length, draw, role, known, heard, applied, poke, furthest, rows, has_other_time }
     }
 
     /// What this process does.
@@ -144,7 +143,7 @@ impl Node {
     /// Whether what is known is surely fresh right now.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.lease.is_fresh(self.clock.since_boot())
+        self.known.is_fresh(self.clock.since_boot())
     }
 
     /// The same, but an embedded database, which is always at hand, is waited for: a busy machine may have kept the poll
@@ -160,7 +159,7 @@ impl Node {
 
     /// What was taken back. Not to be held across an await.
     pub fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
+        self.known.view()
     }
 
     /// Whether a reading was of the history that this node follows. If not, it came from a server that was the primary
@@ -192,8 +191,9 @@ impl Node {
         }
     }
 
-    fn change(&self) -> RwLockWriteGuard<'_, View> {
-        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    /// Asks what was taken back; `None` without a lease.
+    pub fn ask<T>(&self, question: impl FnOnce(&View) -> T) -> Option<T> {
+        self.known.ask(self.clock.since_boot(), question)
     }
 
     /// Reads the feed's tail and applies it; up to where. `None`: the tail is of another history or life of the data, or
@@ -209,8 +209,8 @@ impl Node {
             return Err(StoreError::Older);
         }
         *self.furthest() = Some(seen);
-        self.known.fetch_max(tail.mark.number, Ordering::Relaxed);
-        let mut view = self.change();
+        self.heard.fetch_max(tail.mark.number, Ordering::Relaxed);
+        let mut view = self.known.change();
         if view.standing().life != before.life {
             return Ok(None);
         }
@@ -227,33 +227,27 @@ impl Node {
 
     /// May answer for so long after an instant before the read it rests on.
     pub(super) fn grant(&self, from: SinceBoot, length: Duration) {
-        self.lease.grant(from, length);
+        self.known.vouch(from, length);
         // Also wakes who waits for a fresh lease.
         self.applied.send_modify(|_| {});
     }
 
-    /// The lease first: nobody answers from a view that is being dropped.
+    /// Lease and view.
     pub(super) fn drop_all(&self) {
-        self.lease.end();
-        self.change().drop_all();
-        self.known.store(0, Ordering::Relaxed);
+        self.known.drop_all();
+        self.heard.store(0, Ordering::Relaxed);
         self.applied.send_replace(-1);
     }
 
     /// The same for a life that was found wrong, if nobody has dropped it meanwhile.
     fn drop_life(&self, life: u64) {
-        self.lease.end();
-        let mut view = self.change();
-        if view.standing().life == life {
-            view.drop_all();
-        }
-        drop(view);
+        self.known.drop_life(life);
         self.applied.send_replace(-1);
     }
 
     /// No more answers from memory.
     pub(super) fn end_lease(&self) {
-        self.lease.end();
+        self.known.end_lease();
     }
 }
 

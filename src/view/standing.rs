@@ -33,9 +33,9 @@ impl Node {
         Standing {
             is_fast: self.role() == Role::Fast,
             lease_length: if self.db.is_embedded() { EMBEDDED } else { self.length / 10 * 9 },
-            lease_left: self.lease.left(self.clock.since_boot()),
+            lease_left: self.known.lease_left(self.clock.since_boot()),
             applied,
-            known: self.known.load(Ordering::Relaxed).max(applied),
+            known: self.heard.load(Ordering::Relaxed).max(applied),
             entries,
         }
     }

@@ -108,7 +108,9 @@ impl Between {
             let found = renew(node, row).await?;
             self.renewed = Some(now);
             // Housekeeping: it may take less than would endanger the next renewal.
-            if let Ok(Err(error)) = timeout(pause / 2, self.others.look(node)).await {
+            if let Round::Fine = found
+                && let Ok(Err(error)) = timeout(pause / 2, self.others.look(node)).await
+            {
                 tracing::debug!(%error, "the other nodes' rows can't be read");
             }
             found
@@ -160,7 +162,10 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     let from = node.clock.since_boot();
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     let now = node.clock.now();
-    let next = NodeRow { applied, value: (node.draw)(now), ..row.clone() };
+    // The view's history, and not only the row's: a pool may still hold a connection to a primary that was deposed, and a
+    // first tail read there would be vouched for here.
+    let timeline = node.view().timeline().to_owned();
+    let next = NodeRow { applied, timeline, value: (node.draw)(now), ..row.clone() };
     let mut tx = node.db.begin_pulse().await?;
     let is_known = nodes::renew(&mut tx, &next, now).await?;
     tx.commit().await?;

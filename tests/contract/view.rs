@@ -127,6 +127,37 @@ async fn sto_05_a_node_whose_row_is_gone_registers_anew_under_another_id() {
     .await;
 }
 
+/// As if the feed were still read from a primary that was deposed, and everything else went to the new one.
+async fn read_from_a_deposed_primary(db: &Db) {
+    in_one(db, async |c| {
+        c.execute("DROP VIEW timelines", &[]).await?;
+        let view = "CREATE VIEW timelines AS SELECT CASE WHEN query LIKE '%state.trimmed%' THEN 'old' ELSE 'new' END
+                AS timeline, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS clock_ms
+            FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+        c.execute(view, &[]).await
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_05_a_view_loaded_from_a_deposed_primary_gets_no_lease_on_the_new_one() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        read_from_a_deposed_primary(&db).await;
+        let (node, _) = node(&db, 1);
+        let _serving = node.serve(Role::Fast);
+        until("it registered again and again", async || {
+            assert!(!node.is_fresh(), "a lease for what the old primary told");
+            node.view().standing().life > 4
+        })
+        .await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sto_05_a_node_that_slept_has_no_lease_until_it_has_read_the_feed_again() {
     on_both_engines(async |db| {
