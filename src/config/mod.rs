@@ -64,7 +64,7 @@ pub const SETTINGS: [(&str, &str, &str); 34] = [
     ("staff_sessions", "3", "sign-ins to the console at once for one person, 1 to 20; the oldest ends"),
     ("limit_scale", "1", "multiplies every rate limit, 1 to 1000000"),
     ("hash_threads", "0", "password hashes at once; 0: half the cores"),
-    ("checks", "plain", "fast: from memory while that is surely fresh; plain: every check reads the database"),
+    ("checks", "fast", "fast: from memory while that is surely fresh; plain: every check reads the database"),
     ("lease", "5", "seconds a server may answer from memory without hearing from the database, 1 to 30"),
     ("near_cache", "50000", "sessions kept in memory, 100 to 10000000"),
     ("metrics_address", "", "address and port for /metrics and health alone, such as 10.0.0.5:9464"),
