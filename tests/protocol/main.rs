@@ -135,7 +135,7 @@ fn a_first_tail_of_a_deposed_primary_is_caught() {
     caught_in(&World { variant, lease: 1, longest: 1, deposed_answers: true, ..WORLD });
 }
 
-/// The gap that docs/security.md names: whoever reads the truth from a primary that is none any more.
+/// A node that has heard of the failover may copy nothing of another history than its view's.
 #[test]
 fn a_copy_read_from_a_deposed_primary_is_caught() {
     let variant = Variant::CopyOfAnotherHistory;

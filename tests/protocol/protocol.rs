@@ -41,10 +41,10 @@ impl Steps {
 }
 
 impl World {
-    /// Dead on the primary and on its standby, and no copy left: there will never be one again.
-    pub fn is_settled_for_good(&self, state: &State) -> bool {
-        let is_dead = state.primary.watched != 0 && state.standby.watched != 0;
-        is_dead && state.node.held == Held::None && !self.reads_the_deposed()
+    /// Dead wherever a copy could be read, and no copy left: there will never be one again.
+    pub fn is_settled_for_good(state: &State) -> bool {
+        let servers = [Some(state.primary), Some(state.standby), state.deposed];
+        servers.into_iter().flatten().all(|server| server.watched != 0) && state.node.held == Held::None
     }
 
     /// All steps out of a state.
@@ -61,10 +61,6 @@ impl World {
 
     fn is(&self, variant: Variant) -> bool {
         self.variant == variant
-    }
-
-    fn reads_the_deposed(&self) -> bool {
-        self.deposed_answers && self.is(Variant::CopyOfAnotherHistory)
     }
 
     /// An age one tick later. What is as old as `most` will not change any more.
@@ -258,14 +254,15 @@ impl World {
         }
     }
 
-    /// `found::read`. That `as_of` is noted before the read is sent makes it only smaller than here.
+    /// `found::read`. That `as_of` is noted before the read is sent makes it only smaller than here. A deposed primary tells
+    /// a node that has not heard of the failover yet.
     fn copy(&self, state: &State, to: &mut Steps) {
         let node = &state.node;
-        let deposed = state.deposed.filter(|_| self.reads_the_deposed());
-        let shows_it_alive = |server: Server| server.watched == 0;
+        let is_told = node.loaded == Done::Before || self.is(Variant::CopyOfAnotherHistory);
+        let servers = [Some(state.primary), state.deposed.filter(|_| is_told)];
         match node.held {
             Held::None | Held::Copy(_) if node.loaded != Done::Not => {
-                if shows_it_alive(state.primary) || deposed.is_some_and(shows_it_alive) {
+                if servers.into_iter().flatten().any(|server| server.watched == 0) {
                     to.add("the node reads the session", state, |s| s.node.held = Held::Coming(s.node.applied));
                 }
             }

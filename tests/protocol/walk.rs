@@ -54,7 +54,7 @@ impl World {
                 walked.violation = Some(self.history(&reached, state.packed()));
                 break;
             }
-            if self.is_settled_for_good(&state) {
+            if Self::is_settled_for_good(&state) {
                 continue;
             }
             let from = state.packed();
