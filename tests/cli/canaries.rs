@@ -37,7 +37,8 @@ async fn dump_sqlite(url: &str) -> String {
 
 async fn dump_postgres(url: &str) -> String {
     let mut conn = PgConnection::connect(url).await.expect("database");
-    let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
+    let tables = "SELECT table_name::text FROM information_schema.tables
+                  WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1";
     let mut text = String::new();
     for table in conn.fetch_all(tables).await.expect("tables") {
         let name: String = table.get(0);
