@@ -67,6 +67,8 @@ pub struct Tail {
     pub mark: Mark,
     /// Entries up to here are gone from the feed.
     pub trimmed: i64,
+    /// After which number it was read.
+    pub after: i64,
     /// Which life of the data this is: drawn anew after a backup was restored.
     pub incarnation: String,
     /// What was told after the number asked for.

@@ -97,6 +97,9 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
         return Ok(Some(found));
     }
     let _turn = app.checks.sessions.turn(&token.session).await?;
+    if !app.checks.node.is_fresh_soon().await {
+        return Err(Fault::NotFresh);
+    }
     if let Some(found) = near(app, token, serial) {
         return Ok(Some(found));
     }
@@ -104,7 +107,7 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
         return Ok(Some(found));
     }
     let _refill = app.checks.sessions.refill().await?;
-    if !app.checks.node.is_fresh() {
+    if !app.checks.node.is_fresh_soon().await {
         return Err(Fault::NotFresh);
     }
     read(app, token.session, serial).await
@@ -156,7 +159,8 @@ fn is_alive(app: &App, record: &Record) -> bool {
 async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
     let (as_of, history) = noted(app).ok_or(Fault::NotFresh)?;
     let found = sessions::find_whole(&mut app.db.read().await?, session).await?;
-    let Some(value) = found else { return Ok(None) };
+    // What is not there may be younger than the server that was asked.
+    let Some(value) = found else { return from_truth(app, session, serial).await };
     if !app.checks.node.follows(&value.timeline) {
         return Err(Fault::NotFresh);
     }

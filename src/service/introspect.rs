@@ -82,7 +82,7 @@ pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Re
     let asked = Asked { reference, is_refresh, serial: i64::try_from(reference.serial).unwrap_or(-1), now };
     for _ in 1..ATTEMPTS {
         match attempt(app, caller, &asked).await {
-            Err(Fault::NotFresh) if app.checks.node.is_fresh() => {}
+            Err(Fault::NotFresh) if app.checks.node.is_fresh_soon().await => {}
             said => return said,
         }
     }

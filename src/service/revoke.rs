@@ -2,16 +2,20 @@
 //! itself. Done means stored and known everywhere, so that every check that starts now says no.
 
 use super::Fault;
+use tokio::time::sleep;
+
 use super::audit::{Told, record, record_alone};
+use super::taking_back::{AGAIN, PAUSE, was_undone};
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::metrics::label::TakenBack;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::client::Client;
+use crate::model::feed::Mark;
 use crate::model::session::Session;
 use crate::secret::seal::{Kind, Reference};
-use crate::store::{Conn, StoreError, revoked_tokens, sessions};
+use crate::store::{Conn, StoreError, Urgency, revoked_tokens, sessions};
 use crate::view::confirm::Unproven;
 
 /// What came of it.
@@ -53,14 +57,28 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
 async fn end(app: &App, actor: &Actor, session: &Session, kind: Kind, token: Reference) -> Result<(), Unproven> {
     let watch = app.clock.start();
     let proven = async {
-        let mut part = app.db.begin_part().await?;
-        let made = end_in(app, part.tx(), actor, session, (kind, token)).await;
-        let ((), told) = part.end(made).await?;
+        let mut done = end_once(app, actor, session, (kind, token)).await;
+        while was_undone(&done) && watch.elapsed() < AGAIN {
+            sleep(PAUSE).await;
+            done = end_once(app, actor, session, (kind, token)).await;
+        }
+        let ((), told) = done?;
         app.checks.node.confirm(told).await.map(|_| ())
     };
     let proven = proven.await;
     app.metrics.took_back(TakenBack::Token, proven.is_ok().then(|| watch.elapsed()));
     proven
+}
+
+async fn end_once(
+    app: &App,
+    actor: &Actor,
+    session: &Session,
+    of: (Kind, Reference),
+) -> Result<((), Option<Mark>), StoreError> {
+    let mut part = app.db.begin_part(Urgency::Token).await?;
+    let made = end_in(app, part.tx(), actor, session, of).await;
+    part.end(made).await
 }
 
 async fn end_in(

@@ -17,11 +17,15 @@ use crate::model::incident::{Durability, Incident, Proof, Reason, Receipt, Targe
 use crate::secret::{client_secret, random};
 use crate::store::idempotency::Used;
 use crate::store::sessions::Count;
-use crate::store::{Conn, StoreError, clients, customers, devices, epochs, idempotency, incidents, sessions};
+use crate::store::{Conn, StoreError, Urgency, clients, customers, devices, epochs, idempotency, incidents, sessions};
 use crate::view::confirm::Unproven;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+/// What was undone is tried again, so long after the request came.
+pub(super) const AGAIN: Duration = Duration::from_secs(3);
+/// Pause before that.
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for figures after the proof.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -80,10 +84,12 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     };
     let incident = new.incident_id.clone();
     let mut stored = store(app, actor, order, new.clone()).await;
-    let was_undone = matches!(stored, Err(StoreError::Unavailable(_))) && watch.elapsed() < PATIENCE;
-    if was_undone || matches!(stored, Err(StoreError::Taken)) {
-        // Another request with this key was quicker by a moment: now its incident is found. Or a lock was held, or somebody
-        // else's trouble undid this too.
+    while was_undone(&stored) && watch.elapsed() < AGAIN {
+        sleep(PAUSE).await;
+        stored = store(app, actor, order, new.clone()).await;
+    }
+    if matches!(stored, Err(StoreError::Taken)) {
+        // Another request with this key was quicker by a moment: now its incident is found.
         stored = store(app, actor, order, new).await;
     }
     match stored {
@@ -100,6 +106,11 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
             Taken::Receipt(Receipt::Unconfirmed { incident, committed: false })
         }
     }
+}
+
+/// Nothing was kept: a lock was held, or somebody else's trouble undid this too. It may be done again.
+pub(super) fn was_undone<T>(done: &Result<T, StoreError>) -> bool {
+    matches!(done, Err(StoreError::Unavailable(_)))
 }
 
 /// With its counts, and kept for later. The caller on the line waits only so long for that; nothing rests on it.
@@ -184,7 +195,7 @@ async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Cou
 }
 
 async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<(Step, Option<Mark>), StoreError> {
-    let mut part = app.db.begin_part().await?;
+    let mut part = app.db.begin_part(Urgency::Lockdown).await?;
     let made = store_in(app, part.tx(), actor, order, new).await;
     part.end(made).await
 }

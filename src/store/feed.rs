@@ -123,7 +123,7 @@ pub async fn tail(conn: &mut Conn, after: i64) -> Result<Tail, StoreError> {
     let mut lines: Vec<Line> = conn.fetch_all(TAIL_SQL, &[&after]).await?;
     let entries = lines.iter_mut().filter_map(|line| line.1.take()).collect();
     let Line(Head { mark, trimmed, incarnation }, _) = lines.pop().ok_or(StoreError::Unreadable("counter"))?;
-    Ok(Tail { mark, trimmed, incarnation, entries })
+    Ok(Tail { mark, trimmed, after, incarnation, entries })
 }
 
 /// The last number there is.

@@ -35,6 +35,7 @@ pub mod turns;
 pub mod waits;
 
 pub use engine::{Conn, Db};
+pub use together::Urgency;
 
 /// Why the truth could not be read or written. Never carries values, only phrases.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -51,7 +51,9 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 3], St
             })
         })
     };
-    let (lane, pulse) = (pool(LANE).connect_lazy_with(options.clone()), pool(PULSE).connect_lazy_with(options.clone()));
+    // Others stand behind a revocation that waits for a lock: it gives up sooner, and comes again.
+    let lane = pool(LANE).connect_lazy_with(options.clone().options([("lock_timeout", "700")]));
+    let pulse = pool(PULSE).connect_lazy_with(options.clone());
     Ok([in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane, pulse])
 }
 

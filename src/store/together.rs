@@ -29,7 +29,23 @@ pub(super) struct Desk(Mutex<Queue>);
 #[derive(Debug, Default)]
 struct Queue {
     is_taken: bool,
-    waiting: VecDeque<oneshot::Sender<Baton>>,
+    /// By urgency.
+    waiting: [VecDeque<oneshot::Sender<Baton>>; 2],
+}
+
+impl Queue {
+    fn next(&mut self) -> Option<oneshot::Sender<Baton>> {
+        self.waiting.iter_mut().find_map(VecDeque::pop_front)
+    }
+}
+
+/// Who comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits for it who was robbed: lockdowns, and what staff and operators take back.
+    Lockdown = 0,
+    /// A program signs off: tokens that their clients take back.
+    Token = 1,
 }
 
 /// The right to do one's part, and the transaction, if one is open. Dropped, the next in line begins another.
@@ -48,13 +64,17 @@ struct Round {
     since: Stopwatch,
 }
 
-/// Those who did their part. Dropped before the commit, they are told that it was in vain.
+/// Those who did their part. Dropped before the commit, they are told that it was in vain; after its beginning, that nobody
+/// knows.
 #[derive(Debug, Default)]
-struct Done(Vec<oneshot::Sender<Outcome>>);
+struct Done {
+    waiting: Vec<oneshot::Sender<Outcome>>,
+    is_committing: bool,
+}
 
 impl Done {
     fn tell(mut self, outcome: &Outcome) {
-        for one in self.0.drain(..) {
+        for one in self.waiting.drain(..) {
             let _ = one.send(outcome.clone());
         }
     }
@@ -62,9 +82,10 @@ impl Done {
 
 impl Drop for Done {
     fn drop(&mut self) {
-        for one in self.0.drain(..) {
-            let lost = "the transaction that was shared was lost";
-            let _ = one.send(Err(StoreError::Unavailable(lost.to_owned())));
+        let lost = "the transaction that was shared was lost".to_owned();
+        let outcome = if self.is_committing { StoreError::CommitUnknown(lost) } else { StoreError::Unavailable(lost) };
+        for one in self.waiting.drain(..) {
+            let _ = one.send(Err(outcome.clone()));
         }
     }
 }
@@ -74,7 +95,7 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn enter(self: &Arc<Self>) -> Result<Baton, StoreError> {
+    async fn enter(self: &Arc<Self>, urgency: Urgency) -> Result<Baton, StoreError> {
         let handed = {
             let mut queue = self.queue();
             if !queue.is_taken {
@@ -82,20 +103,20 @@ impl Desk {
                 return Ok(Baton { desk: self.clone(), round: None, is_spent: false });
             }
             let (hand, handed) = oneshot::channel();
-            queue.waiting.push_back(hand);
+            queue.waiting[urgency as usize].push_back(hand);
             handed
         };
         handed_in_time(handed).await
     }
 
     fn next(&self) -> Option<oneshot::Sender<Baton>> {
-        self.queue().waiting.pop_front()
+        self.queue().next()
     }
 
     /// The next in line, or nobody holds the desk.
     fn next_or_free(&self) -> Option<oneshot::Sender<Baton>> {
         let mut queue = self.queue();
-        let next = queue.waiting.pop_front();
+        let next = queue.next();
         queue.is_taken = next.is_some();
         next
     }
@@ -119,7 +140,7 @@ impl Drop for Baton {
 impl Baton {
     /// To the next that waits, or to the commit.
     fn go_on(mut self, round: Round) {
-        let takes_more = round.done.0.len() < MOST && round.since.elapsed() < LONGEST;
+        let takes_more = round.done.waiting.len() < MOST && round.since.elapsed() < LONGEST;
         self.round = Some(round);
         while let Some(next) = takes_more.then(|| self.desk.next()).flatten() {
             match next.send(self) {
@@ -132,7 +153,9 @@ impl Baton {
     }
 
     async fn commit(mut self) {
-        if let Some(Round { conn, done, .. }) = self.round.take().filter(|round| !round.done.0.is_empty()) {
+        let round = self.round.take().filter(|round| !round.done.waiting.is_empty());
+        if let Some(Round { conn, mut done, .. }) = round {
+            done.is_committing = true;
             let outcome = conn.commit_told().await;
             done.tell(&outcome);
         }
@@ -148,9 +171,9 @@ pub struct Part {
 }
 
 impl Db {
-    /// A part of a transaction that others may share, in no queue behind sign-ins and tokens (RAT-03).
-    pub async fn begin_part(&self) -> Result<Part, StoreError> {
-        let mut baton = self.desk.enter().await?;
+    /// A part of a transaction that others may share, the more urgent first, in no queue behind sign-ins and tokens (RAT-03).
+    pub async fn begin_part(&self, urgency: Urgency) -> Result<Part, StoreError> {
+        let mut baton = self.desk.enter(urgency).await?;
         let mut round = match baton.round.take() {
             Some(round) => round,
             None => Round { conn: self.begin_first().await?, done: Done::default(), since: Clock::default().start() },
@@ -170,10 +193,11 @@ impl Part {
     /// Ends the part. What was made of it is kept and true when this answers, with the feed number of the commit; an error
     /// undoes the part, and no other.
     pub async fn end<T>(mut self, made: Result<T, StoreError>) -> Result<(T, Option<Mark>), StoreError> {
-        match self.round.conn.nothing_failed().and(made) {
+        let whole = self.round.conn.nothing_failed();
+        match made.and_then(|made| whole.map(|()| made)) {
             Ok(made) => {
                 let (done, outcome) = oneshot::channel();
-                self.round.done.0.push(done);
+                self.round.done.waiting.push(done);
                 self.baton.go_on(self.round);
                 let lost = |_| StoreError::CommitUnknown("nobody told what became of it".to_owned());
                 outcome.await.map_err(lost)?.map(|mark| (made, mark))

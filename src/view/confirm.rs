@@ -86,7 +86,7 @@ impl Node {
             mark
         } else {
             // What is there may have been committed without its standby, by a server that was restarted since.
-            let mut tx = self.db.begin_pulse().await?;
+            let mut tx = self.db.begin_first().await?;
             let mark = feed::latest_for_good(&mut tx).await?;
             tx.commit().await?;
             mark

@@ -141,7 +141,10 @@ impl View {
         if self.is_loaded && (tail.mark.timeline != self.timeline || tail.incarnation != self.incarnation) {
             return false;
         }
-        // Before the first tail everything up to `trimmed` is unknown; later only if this node lagged behind it.
+        // Before the first tail everything up to where it begins is unknown; later only if this node lagged behind it.
+        if !self.is_loaded {
+            self.low = self.low.max(tail.after);
+        }
         if !self.is_loaded || self.applied < tail.trimmed {
             self.low = self.low.max(tail.trimmed);
         }

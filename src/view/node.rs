@@ -23,13 +23,15 @@ use super::memory::View;
 use crate::clock::{Clock, SinceBoot, Timestamp};
 use crate::model::feed::{Mark, Tail};
 use crate::store::nodes::Registered;
-use crate::store::{Db, StoreError, feed};
+use crate::store::{Conn, Db, StoreError, feed};
 
 /// Most entries a view holds.
 const MOST: usize = 200_000;
 /// How long a poll of an embedded database vouches for what is known.
 pub const EMBEDDED: Duration = Duration::from_millis(50);
 
+/// Numbers of a first tail.
+const FIRST: i64 = 5_000;
 /// How far the database's clock may be from ours.
 const CLOCKS_MS: i64 = 1_000;
 
@@ -165,8 +167,11 @@ impl Node {
     /// Whether a reading was of the history that this node follows. If not, it came from a server that was the primary
     /// once, and no connection to that is used again.
     pub fn follows(&self, timeline: &str) -> bool {
-        let follows = self.view().follows(timeline);
-        if !follows {
+        let (is_loaded, follows) = {
+            let view = self.view();
+            (view.applied().is_some(), view.follows(timeline))
+        };
+        if is_loaded && !follows {
             self.db.forget_connections();
         }
         follows
@@ -202,7 +207,10 @@ impl Node {
     pub async fn catch_up(&self) -> Result<Option<i64>, StoreError> {
         // Both before the read is sent.
         let (before, furthest) = (self.view().standing(), self.furthest().clone());
-        let tail = feed::tail(&mut self.db.read_first().await?, before.number).await?;
+        let mut conn = self.db.read_first().await?;
+        let after = if self.view().applied().is_some() { before.number } else { first_after(&mut conn).await? };
+        let tail = feed::tail(&mut conn, after).await?;
+        drop(conn);
         let seen = Furthest::of(&tail);
         if furthest.is_some_and(|furthest| furthest.is_beyond(&seen)) {
             self.drop_life(before.life);
@@ -249,6 +257,11 @@ impl Node {
     pub(super) fn end_lease(&self) {
         self.known.end_lease();
     }
+}
+
+/// Where a first tail begins: the last numbers are enough, whatever there is, for older copies are read anew.
+async fn first_after(conn: &mut Conn) -> Result<i64, StoreError> {
+    Ok((feed::latest(conn).await?.number - FIRST).max(0))
 }
 
 /// A node that serves. Dropped, its task ends by itself; [`Serving::stop`] also takes its row away.

@@ -59,11 +59,14 @@ async fn work(node: &Node, row: &mut Option<NodeRow>) {
 /// An embedded database: looks at the file's version, and reads the tail if it moved.
 async fn poll(node: &Node) -> Result<(), StoreError> {
     let mut listener = Listener::open(&node.db).await?;
+    // What was committed before the listener knew a version is no move to it.
+    let mut is_new = true;
     loop {
         let from = node.clock.since_boot();
         let moved = listener.moved().await?;
-        if moved || node.view().applied().is_none() {
+        if moved || is_new || node.view().applied().is_none() {
             node.catch_up().await?;
+            is_new = false;
         }
         if node.view().applied().is_some() {
             node.grant(from, EMBEDDED);
@@ -180,11 +183,12 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
 async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     if applied > row.applied {
-        row.applied = applied;
+        let next = NodeRow { applied, ..row.clone() };
         let mut tx = node.db.begin_pulse().await?;
         tx.lightly().await?;
-        nodes::acknowledge(&mut tx, row).await?;
+        nodes::acknowledge(&mut tx, &next).await?;
         tx.commit().await?;
+        *row = next;
     }
     Ok(Round::Fine)
 }

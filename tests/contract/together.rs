@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rescind::model::epoch::EpochKind;
 use rescind::model::feed::Mark;
-use rescind::store::{Db, StoreError, epochs, feed};
+use rescind::store::{Db, StoreError, Urgency, epochs, feed};
 use tokio::time::timeout;
 
 use super::engines::on_both_engines;
@@ -30,7 +30,7 @@ async fn subjects(db: &Db, ids: &[&str]) {
 
 /// Raises a subject as one part.
 async fn raise(db: &Db, id: &str) -> Ended {
-    let mut part = db.begin_part().await?;
+    let mut part = db.begin_part(Urgency::Token).await?;
     let made = epochs::raise(part.tx(), EpochKind::Subject, id).await.map(|_| ());
     part.end(made).await
 }
@@ -49,7 +49,7 @@ async fn told(db: &Db) -> usize {
 async fn shared(db: &Db, second: impl AsyncFn(&Db) -> bool, is_kept: bool) -> (Ended, Ended) {
     for _ in 0..50 {
         let before = (epoch(db, "one").await, epoch(db, "three").await, told(db).await);
-        let mut first = db.begin_part().await.unwrap();
+        let mut first = db.begin_part(Urgency::Token).await.unwrap();
         let mut next = Box::pin(second(db));
         let mut last = Box::pin(raise(db, "three"));
         assert!(once(next.as_mut()).await.is_none() && once(last.as_mut()).await.is_none(), "both wait");
@@ -71,7 +71,7 @@ async fn of_parts_that_wait_for_each_other_a_failed_one_is_undone_and_the_others
     on_both_engines(async |db| {
         subjects(&db, &["one", "two", "three"]).await;
         let failing = async |db: &Db| {
-            let mut part = db.begin_part().await.unwrap();
+            let mut part = db.begin_part(Urgency::Token).await.unwrap();
             epochs::raise(part.tx(), EpochKind::Subject, "two").await.unwrap();
             let broken = part.tx().execute("SELECT nothing FROM nowhere", &[]).await.map(|_| ());
             matches!(part.end(broken).await, Err(StoreError::Refused(_)))
@@ -92,7 +92,7 @@ async fn of_parts_that_wait_for_each_other_a_failed_one_is_undone_and_the_others
 async fn a_failure_that_was_overlooked_undoes_the_part() {
     on_both_engines(async |db| {
         subjects(&db, &["one"]).await;
-        let mut part = db.begin_part().await.unwrap();
+        let mut part = db.begin_part(Urgency::Token).await.unwrap();
         epochs::raise(part.tx(), EpochKind::Subject, "one").await.unwrap();
         assert!(part.tx().execute("SELECT nothing FROM nowhere", &[]).await.is_err());
         assert!(matches!(part.end(Ok(())).await, Err(StoreError::Refused(_))));
@@ -107,7 +107,7 @@ async fn p4_who_has_done_its_part_of_a_transaction_that_is_lost_is_told_so_and_t
     on_both_engines(async |db| {
         subjects(&db, &["one", "two", "three"]).await;
         let vanishing = async |db: &Db| {
-            let mut part = db.begin_part().await.unwrap();
+            let mut part = db.begin_part(Urgency::Token).await.unwrap();
             epochs::raise(part.tx(), EpochKind::Subject, "two").await.unwrap();
             drop(part);
             true
@@ -124,8 +124,8 @@ async fn p4_who_has_done_its_part_of_a_transaction_that_is_lost_is_told_so_and_t
 async fn whoever_gives_up_waiting_holds_up_nobody() {
     on_both_engines(async |db| {
         subjects(&db, &["one", "two", "three"]).await;
-        let first = db.begin_part().await.unwrap();
-        let mut gone = Box::pin(db.begin_part());
+        let first = db.begin_part(Urgency::Token).await.unwrap();
+        let mut gone = Box::pin(db.begin_part(Urgency::Token));
         assert!(once(gone.as_mut()).await.is_none());
         let mut last = Box::pin(raise(&db, "three"));
         assert!(once(last.as_mut()).await.is_none());
@@ -152,6 +152,25 @@ async fn a_rush_of_revocations_is_kept_whole_in_few_commits() {
             assert_eq!(epoch(&db, id).await, 2, "{id}");
         }
         assert_eq!(told(&db).await, 60);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_part_that_meets_a_lock_is_undone_soon_and_may_be_done_again() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return; // there it waits for the one writer
+        }
+        subjects(&db, &["one", "two"]).await;
+        let mut holder = db.begin().await.unwrap();
+        epochs::raise(&mut holder, EpochKind::Subject, "one").await.unwrap();
+        let met = raise(&db, "one").await;
+        assert!(matches!(met, Err(StoreError::Unavailable(_))), "{met:?}");
+        assert!(raise(&db, "two").await.is_ok(), "the others go on");
+        holder.commit().await.expect("it was not idle for long");
+        assert!(raise(&db, "one").await.is_ok());
+        assert_eq!(epoch(&db, "one").await, 3);
     })
     .await;
 }

@@ -290,3 +290,26 @@ async fn embedded_another_process_on_the_file_waits_longer_than_any_poll_vouches
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_05_what_a_later_release_tells_ends_the_lease_and_keeps_it_ended() {
+    on_both_engines(async |db| {
+        let (node, _) = node(&db, 1);
+        let _serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh_soon().await).await;
+        in_one(&db, async |c| {
+            c.execute("UPDATE feed_state SET counter = counter + 1 WHERE one = 1", &[]).await?;
+            let sql = "INSERT INTO feed (number, item, kind, id) SELECT counter, 0, 'of tomorrow', 'x' FROM feed_state";
+            c.execute(sql, &[]).await
+        })
+        .await
+        .unwrap();
+        until("no lease", async || !node.is_fresh()).await;
+        // The task tries again and again, and must not take silence for news.
+        for _ in 0..60 {
+            sleep(Duration::from_millis(25)).await;
+            assert!(!node.is_fresh(), "it vouches for what it could not read");
+        }
+    })
+    .await;
+}

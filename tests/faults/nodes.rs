@@ -18,8 +18,8 @@ use crate::support::program::{Bank, Folder, Program};
 const LEASE: Duration = Duration::from_secs(2);
 
 /// A bank with two programs on one database.
-async fn two(customer: &str) -> (Folder, Bank, Program, Program) {
-    let folder = Folder::of_engine().await.with("RESCIND_CHECKS", "fast").with("RESCIND_LEASE", "2");
+async fn two(customer: &str, lease: &str) -> (Folder, Bank, Program, Program) {
+    let folder = Folder::of_engine().await.with("RESCIND_CHECKS", "fast").with("RESCIND_LEASE", lease);
     let folder = folder.with("RESCIND_LIMIT_SCALE", "1000");
     let bank = folder.enter_bank(customer);
     let (one, two) = (folder.serve().await, folder.serve().await);
@@ -54,7 +54,7 @@ async fn int_09_lck_02_after_the_answer_no_check_on_any_node_says_active() {
     if !is_postgres() {
         return;
     }
-    let (folder, bank, one, two) = two("CUST_1").await;
+    let (folder, bank, one, two) = two("CUST_1", "20").await;
     let mut seen_active = 0;
     for round in 0..15 {
         let pair = one.pair("CUST_1").await;
@@ -96,7 +96,7 @@ async fn sto_06_a_killed_node_holds_up_a_confirmation_no_longer_than_its_lease()
     if !is_postgres() {
         return;
     }
-    let (_folder, bank, one, two) = two("CUST_1").await;
+    let (_folder, bank, one, two) = two("CUST_1", "2").await;
     let pair = one.pair("CUST_1").await;
     two.kill();
     let begun = Instant::now();
@@ -111,7 +111,7 @@ async fn f28_a_node_frozen_for_longer_than_its_lease_wakes_without_a_verdict() {
     if !is_postgres() {
         return;
     }
-    let (_folder, bank, one, two) = two("CUST_1").await;
+    let (_folder, bank, one, two) = two("CUST_1", "2").await;
     let pair = two.pair("CUST_1").await;
     assert!(two.is_active(&bank, &pair.access).await, "it has a copy");
     two.signal(Signal::STOP);

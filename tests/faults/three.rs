@@ -43,7 +43,7 @@ struct Three {
 
 impl Three {
     async fn start() -> Self {
-        let changed = [("checks", "fast"), ("limit_scale", "1000000")];
+        let changed = [("checks", "fast"), ("lease", "20"), ("limit_scale", "1000000")];
         let first = TestServer::start_with(&changed).await;
         let second = TestServer::start_on(first.database.borrowed(), &changed, false).await;
         let third = TestServer::start_on(first.database.borrowed(), &changed, false).await;

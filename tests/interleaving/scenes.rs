@@ -226,7 +226,7 @@ fn tail(counter: i64) -> Tail {
     let mark = Mark { number: counter, timeline: "1".to_owned() };
     let ended = Entry { number: 1, item: Item::Ended { session: SESSION } };
     let entries = [ended].into_iter().filter(|entry| entry.number <= mark.number).collect();
-    Tail { mark, trimmed: 0, incarnation: String::new(), entries }
+    Tail { mark, trimmed: 0, after: 0, incarnation: String::new(), entries }
 }
 
 fn session() -> Session {

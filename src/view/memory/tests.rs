@@ -46,7 +46,7 @@ fn level(level: Level) -> Item {
 fn tail(counter: i64, trimmed: i64, entries: Vec<(i64, Item)>) -> Tail {
     let mark = Mark { number: counter, timeline: "1".to_owned() };
     let entries = entries.into_iter().map(|(number, item)| Entry { number, item }).collect();
-    Tail { mark, trimmed, incarnation: String::new(), entries }
+    Tail { mark, trimmed, after: 0, incarnation: String::new(), entries }
 }
 
 /// A view that has applied some entries, one number after the other, from 1.

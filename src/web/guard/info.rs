@@ -63,7 +63,8 @@ impl RequestInfo {
 }
 
 /// Headers by which proxies say for whom they forward.
-const FORWARDING: [&str; 3] = ["X-Forwarded-For", "Forwarded", "X-Real-IP"];
+const FORWARDING: [&str; 6] =
+    ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Proto", "X-Forwarded-Host"];
 
 /// What `X-Forwarded-For` says, the nearest first.
 fn hops<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
