@@ -62,7 +62,9 @@ class World:
         return self.running[-1]
 
     def postgres(self):
-        return self.start(Postgres, self.folder, self.cores)
+        """The one private server of a run."""
+        running = [server for server in self.running if isinstance(server, Postgres)]
+        return running[0] if running else self.start(Postgres, self.folder, self.cores)
 
     def serve(self, store, **settings):
         return self.start(servers.Rescind, self, store, **settings)
@@ -148,16 +150,14 @@ class World:
 def built(profile):
     """Builds the program and the bare servers with the same flags; where they are."""
     root = os.path.dirname(HERE)
-    found = {}
-    for target in (["--bin", "rescind"], ["--bench", "bare"]):
-        command = ["cargo", "build", "--profile", profile, *target, "--message-format=json-render-diagnostics"]
-        ran = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True)
-        if ran.returncode:
-            raise Failure(f"cargo build {' '.join(target)} failed")
-        for line in ran.stdout.splitlines():
-            said = json.loads(line)
-            if said.get("executable") and said["target"]["name"] == target[1]:
-                found[target[1]] = said["executable"]
+    # Together, so that both are made with the same features of the crates they share.
+    command = ["cargo", "build", "--profile", profile, "--bin", "rescind", "--bench", "bare",
+               "--message-format=json-render-diagnostics"]
+    ran = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    if ran.returncode:
+        raise Failure("cargo build failed")
+    said = (json.loads(line) for line in ran.stdout.splitlines())
+    found = {one["target"]["name"]: one["executable"] for one in said if one.get("executable")}
     return found["rescind"], found["bare"]
 
 

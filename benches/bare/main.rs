@@ -7,11 +7,13 @@
 //! - `bare hyper PORT`: hyper 1 with the same strict reading.
 //! - `bare seal PREFIX UNTIL`: the key ring on the first line of standard input, then a session's id a line; the tokens,
 //!   good until that Unix second, on standard output.
+//! - `bare argon2 TIMES`: checks a password so many times.
 //!
 //! `benches/run` starts all of them.
 
 mod caller;
 mod claims;
+mod hashing;
 mod on_hyper;
 mod on_rocket;
 mod seal;
@@ -32,10 +34,13 @@ fn main() -> ExitCode {
         ["ordinary", port] => port.parse().map_err(Failure::from).and_then(on_rocket::ordinary),
         ["strict", port] => port.parse().map_err(Failure::from).and_then(on_rocket::strict),
         ["hyper", port] => port.parse().map_err(Failure::from).and_then(on_hyper::serve),
+        ["argon2", times] => times.parse().map_err(Failure::from).and_then(hashing::run),
         ["seal", prefix, until] => until.parse().map_err(Failure::from).and_then(|until| seal::run(prefix, until)),
         // `cargo bench` adds words of its own.
         _ => {
-            eprintln!("bare ordinary|strict|hyper PORT, or bare seal PREFIX UNTIL: benches/run knows how");
+            eprintln!(
+                "bare ordinary|strict|hyper PORT, bare seal PREFIX UNTIL, bare argon2 TIMES: benches/run knows how"
+            );
             return ExitCode::from(2);
         }
     };
