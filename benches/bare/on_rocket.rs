@@ -37,12 +37,12 @@ struct Asked<'r> {
 }
 
 #[post("/oauth/introspect", data = "<asked>")]
-async fn ordinary_route(_proven: Proven, asked: Form<Asked<'_>>) -> Json<Claims> {
+fn ordinary_route(_proven: Proven, asked: Form<Asked<'_>>) -> Json<Claims> {
     Json(Claims::of(asked.token))
 }
 
 #[post("/oauth/introspect", data = "<form>")]
-async fn strict_route(_proven: Proven, form: body::Form) -> Result<RawJson<String>, Status> {
+fn strict_route(_proven: Proven, form: body::Form) -> Result<RawJson<String>, Status> {
     let token = form.0.get("token").ok_or(Status::BadRequest)?;
     serde_json::to_string(&Claims::of(token)).map(RawJson).map_err(|_| Status::InternalServerError)
 }
