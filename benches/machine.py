@@ -58,15 +58,15 @@ def family(root):
     return found
 
 
-def cpu_seconds(pids):
-    """utime + stime."""
+def cpu_seconds(pids, which=(11, 12)):
+    """utime + stime; of stat, one of both."""
     total = 0
     for pid in pids:
         try:
             fields = fields_of(pid)
         except OSError:
             continue
-        total += int(fields[11]) + int(fields[12])
+        total += sum(int(fields[at]) for at in which)
     return total / TICKS
 
 
@@ -92,6 +92,7 @@ class Load:
     p50_us: float
     p99_us: float
     server_us: float
+    kernel_us: float
     store_us: float
     others: float
     failed: int
@@ -102,9 +103,9 @@ def drive(cores, url, words, seconds, pids, store_pids=(), connections=32):
     with other things may turn one of a thousand away."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", f"{HERE}/post.lua", url, "--", *words]
     own = os.times()
-    before = (cpu_seconds(pids), cpu_seconds(store_pids), busy_seconds())
+    before = (cpu_seconds(pids), cpu_seconds(pids, [12]), cpu_seconds(store_pids), busy_seconds())
     ran = subprocess.run(cores.on_load(command), capture_output=True, text=True)
-    after = (cpu_seconds(pids), cpu_seconds(store_pids), busy_seconds())
+    after = (cpu_seconds(pids), cpu_seconds(pids, [12]), cpu_seconds(store_pids), busy_seconds())
     now = os.times()
     found = re.search(r"^RESULT (.*)$", ran.stdout, re.M)
     if ran.returncode or not found:
@@ -112,7 +113,7 @@ def drive(cores, url, words, seconds, pids, store_pids=(), connections=32):
     said = {name: float(value) for name, value in (word.split("=") for word in found[1].split())}
     if said["failed"] > said["requests"] / 1000 or not said["requests"]:
         raise Failure(f"{said['failed']:.0f} of {said['requests']:.0f} requests failed")
-    server, store, busy = (later - sooner for later, sooner in zip(after, before))
+    server, kernel, store, busy = (later - sooner for later, sooner in zip(after, before))
     ours = server + store + now.user + now.system + now.children_user + now.children_system
     ours -= own.user + own.system + own.children_user + own.children_system
     wall = said["us"] / 1e6
@@ -122,6 +123,7 @@ def drive(cores, url, words, seconds, pids, store_pids=(), connections=32):
         p50_us=said["p50"],
         p99_us=said["p99"],
         server_us=server / said["requests"] * 1e6,
+        kernel_us=kernel / said["requests"] * 1e6,
         store_us=store / said["requests"] * 1e6,
         others=max(0.0, (busy - ours) / wall),
         failed=int(said["failed"]),
