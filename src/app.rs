@@ -75,7 +75,7 @@ pub struct Checks {
     /// Copies of sessions that all nodes share.
     pub copies: Option<Arc<Copies>>,
     /// Copies of the records of clients that check tokens.
-    pub clients: Near<String, KnownClient>,
+    pub clients: Near<String, Arc<KnownClient>>,
 }
 
 impl Checks {

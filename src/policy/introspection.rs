@@ -1,5 +1,7 @@
 //! Who may ask about tokens, which tokens they are told about, and how much (RFC 7662 §4).
 
+use std::borrow::Cow;
+
 use crate::model::client::{Client, ClientType, GrantType};
 use crate::model::scope::Scope;
 use crate::model::session::{Session, Shape};
@@ -36,9 +38,9 @@ pub fn may_see(caller: &Client, session: &Session, shape: Option<&Shape>, is_ref
 
 /// The scope the caller is told: a resource server that registered a scope gets the common words only, everybody else all.
 #[must_use]
-pub fn told_scope(caller: &Client, shape_scope: &Scope) -> Scope {
+pub fn told_scope<'a>(caller: &Client, shape_scope: &'a Scope) -> Cow<'a, Scope> {
     let filters = caller.kind == ClientType::ResourceServer && !caller.scope.is_empty();
-    if filters { shape_scope.common(&caller.scope) } else { shape_scope.clone() }
+    if filters { Cow::Owned(shape_scope.common(&caller.scope)) } else { Cow::Borrowed(shape_scope) }
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Credentials {
 #[derive(Debug)]
 pub enum Proof {
     /// Proven, with the epochs read in the same statement.
-    Proven(Box<KnownClient>),
+    Proven(Arc<KnownClient>),
     /// `invalid_client`.
     Refused,
     /// Too many failures from this address or for this client.
@@ -56,7 +56,7 @@ pub async fn prove(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof
     let secrets = known.as_ref().map_or(&[][..], |known| &known.secrets);
     let secret_fits = fits(sent, secrets);
     match known {
-        Some(known) if secret_fits && may_enter(&known, sent) => Ok(Proof::Proven(Box::new(known))),
+        Some(known) if secret_fits && may_enter(&known, sent) => Ok(Proof::Proven(Arc::new(known))),
         other => refuse(app, actor, id, other.is_some()).await,
     }
 }
@@ -65,22 +65,24 @@ pub async fn prove(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof
 /// may be old. Who does not fit the copy is judged by the truth.
 pub async fn prove_checker(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof, Fault> {
     let node = &app.checks.node;
-    let Some(id) = sent.name().filter(|_| app.settings.is_fast) else { return prove(app, actor, sent).await };
+    let Some(id) = sent.name().filter(|_| app.settings.is_fast) else {
+        return Box::pin(prove(app, actor, sent)).await;
+    };
     if let Some(copy) = app.checks.clients.get(id)
         && node.is_fresh_soon().await
         && node.view().is_current(copy.as_of, id)
         && fits(sent, &copy.value.secrets)
         && may_enter(&copy.value, sent)
     {
-        return Ok(Proof::Proven(Box::new(copy.value.clone())));
+        return Ok(Proof::Proven(copy.value.clone()));
     }
     // Noted before the read is sent.
     let as_of = node.view().as_of();
-    let proof = prove(app, actor, sent).await?;
+    let proof = Box::pin(prove(app, actor, sent)).await?;
     if let (Proof::Proven(known), Some(as_of)) = (&proof, as_of)
         && node.follows(&known.timeline)
     {
-        app.checks.clients.put(id.clone(), Arc::new(Copied { value: (**known).clone(), as_of }));
+        app.checks.clients.put(id.clone(), Arc::new(Copied { value: known.clone(), as_of }));
     }
     Ok(proof)
 }

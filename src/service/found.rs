@@ -88,7 +88,7 @@ pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<
 /// The record of an access token's session: near, or in Redis, if that says enough, or from the truth.
 pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Found>, Fault> {
     if !app.settings.is_fast {
-        return from_truth(app, token.session, serial).await;
+        return Box::pin(from_truth(app, token.session, serial)).await;
     }
     if !app.checks.node.is_fresh_soon().await {
         return Err(Fault::NotFresh);
@@ -96,6 +96,11 @@ pub async fn find(app: &App, token: &Reference, serial: i64) -> Result<Option<Fo
     if let Some(found) = near(app, token, serial) {
         return Ok(Some(found));
     }
+    // On its own: what a look further needs is not to be moved about with every check that needs none.
+    Box::pin(look_further(app, token, serial)).await
+}
+
+async fn look_further(app: &App, token: &Reference, serial: i64) -> Result<Option<Found>, Fault> {
     let _turn = app.checks.sessions.turn(&token.session).await?;
     if !app.checks.node.is_fresh_soon().await {
         return Err(Fault::NotFresh);

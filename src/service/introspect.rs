@@ -2,6 +2,7 @@
 //! against, as long as the lease runs; refresh tokens, and everything in the plain variant, by the truth. No audit row, no write, but for the alarm about guessing: what was seen is gathered in memory.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::audit::Told as Row;
 use super::found::{self, Found, Standing};
@@ -19,34 +20,34 @@ use crate::policy::introspection::{may_introspect, may_see, told_scope};
 use crate::policy::verdict::{Verdict, judge};
 use crate::secret::seal::{Kind, Reference};
 
-/// What is said of a good token (RFC 7662 §2.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Claims {
+/// What is said of a good token (RFC 7662 §2.2). Borrowed: it is written out at once.
+#[derive(Serialize)]
+struct Claims<'a> {
     active: bool,
     scope: String,
-    client_id: String,
-    sub: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    aud: Vec<String>,
-    iss: String,
+    client_id: &'a str,
+    sub: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    aud: &'a [String],
+    iss: &'a str,
     exp: u32,
     iat: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u32>,
-    sid: String,
+    sid: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
-    device_id: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    restrictions: Vec<&'static str>,
+    device_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    restrictions: &'static [&'static str],
 }
 
 /// The answer to a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Good.
-    Active(Box<Claims>),
+    /// Good: what is said of it, as JSON.
+    Active(String),
     /// Not good, for whatever reason.
     Inactive,
     /// The caller may not ask.
@@ -61,7 +62,7 @@ pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Re
         return Ok(Answer::Forbidden);
     }
     let Some((kind, reference)) = app.secrets.sealer.open_any(token) else {
-        return Ok(not_a_token(app, actor, caller).await);
+        return Ok(Box::pin(not_a_token(app, actor, caller)).await);
     };
     let is_refresh = match kind {
         Kind::Access => false,
@@ -81,9 +82,9 @@ pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Re
     }
     let asked = Asked { reference, is_refresh, serial: i64::try_from(reference.serial).unwrap_or(-1), now };
     for _ in 1..ATTEMPTS {
-        match attempt(app, caller, &asked).await {
-            Err(Fault::NotFresh) if app.checks.node.is_fresh_soon().await => {}
-            said => return said,
+        let said = attempt(app, caller, &asked).await;
+        if !matches!(said, Err(Fault::NotFresh)) || !app.checks.node.is_fresh_soon().await {
+            return said;
         }
     }
     attempt(app, caller, &asked).await
@@ -91,7 +92,7 @@ pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Re
 
 async fn attempt(app: &App, caller: &Client, asked: &Asked) -> Result<Answer, Fault> {
     let found = if asked.is_refresh {
-        found::from_truth(app, asked.reference.session, asked.serial).await?
+        Box::pin(found::from_truth(app, asked.reference.session, asked.serial)).await?
     } else {
         found::find(app, &asked.reference, asked.serial).await?
     };
@@ -129,7 +130,8 @@ fn judged(app: &App, caller: &Client, found: &Found, asked: &Asked) -> Result<An
         Standing::Good(newer) => {
             let seen = Seen { device_id: session.device_id, at: asked.now, address: None };
             app.activity.note(session.session_id, seen);
-            Ok(Answer::Active(Box::new(answer(app, caller, session, &told(newer.unwrap_or(level))))))
+            let claims = claims(app, caller, session, &told(newer.unwrap_or(level)));
+            Ok(Answer::Active(serde_json::to_string(&claims)?))
         }
     }
 }
@@ -161,7 +163,7 @@ struct Told<'a> {
     level: Level,
 }
 
-fn answer(app: &App, caller: &Client, session: &Session, told: &Told<'_>) -> Claims {
+fn claims<'a>(app: &'a App, caller: &Client, session: &'a Session, told: &Told<'a>) -> Claims<'a> {
     let scope = told.shape.map_or(&session.scope, |shape| &shape.scope);
     let life = u32::try_from(app.settings.lifetimes.access.num_seconds()).unwrap_or(0);
     let born = unix_seconds(session.created_at);
@@ -169,26 +171,26 @@ fn answer(app: &App, caller: &Client, session: &Session, told: &Told<'_>) -> Cla
     Claims {
         active: true,
         scope: told_scope(caller, scope).to_string(),
-        client_id: session.client_id.to_string(),
-        sub: session.subject_id.clone(),
-        aud: told.shape.map_or(&session.resources, |shape| &shape.audience).clone(),
-        iss: app.settings.issuer.clone(),
+        client_id: session.client_id.as_str(),
+        sub: &session.subject_id,
+        aud: told.shape.map_or(&session.resources, |shape| &shape.audience),
+        iss: &app.settings.issuer,
         exp: told.reference.expires_at,
         iat: minted,
         token_type: told.shape.map(|_| "Bearer"),
         auth_time: session.auth_at.map(unix_seconds),
-        sid: session.session_id.to_string(),
-        device_id: session.device_id.map(|id| id.to_string()),
+        sid: session.session_id,
+        device_id: session.device_id,
         restrictions: restrictions(told.level),
     }
 }
 
 /// `restrictions`: what the bank should not let the customer do for now.
-fn restrictions(level: Level) -> Vec<&'static str> {
+fn restrictions(level: Level) -> &'static [&'static str] {
     match level {
-        Level::None | Level::Full => vec![],
-        Level::Payments => vec!["payments"],
-        Level::Write => vec!["payments", "write"],
+        Level::None | Level::Full => &[],
+        Level::Payments => &["payments"],
+        Level::Write => &["payments", "write"],
     }
 }
 

@@ -64,6 +64,9 @@ pub enum Fault {
     /// A hash could not be made or read.
     #[error("password hash: {0}")]
     Hash(HashError),
+    /// An answer could not be written down.
+    #[error("answer: {0}")]
+    Unwritable(#[from] serde_json::Error),
     /// The list of breached passwords could not be read.
     #[error("list of breached passwords: {0}")]
     Breached(std::io::Error),

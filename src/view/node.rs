@@ -151,9 +151,15 @@ impl Node {
     /// The same, but an embedded database, which is always at hand, is waited for: a busy machine may have kept the poll
     /// from its turn.
     pub async fn is_fresh_soon(&self) -> bool {
-        if self.is_fresh() || !self.db.is_embedded() {
-            return self.is_fresh();
+        let is_fresh = self.is_fresh();
+        if is_fresh || !self.db.is_embedded() {
+            return is_fresh;
         }
+        // On its own: a check that need not wait does not carry what waiting takes.
+        Box::pin(self.is_fresh_after_a_poll()).await
+    }
+
+    async fn is_fresh_after_a_poll(&self) -> bool {
         let mut applied = self.applied.subscribe();
         let polled = async { while !self.is_fresh() && applied.changed().await.is_ok() {} };
         timeout(Duration::from_secs(1), polled).await.is_ok() && self.is_fresh()

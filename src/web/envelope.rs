@@ -7,6 +7,7 @@ use rocket::http::uri::Origin;
 use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
 use rocket::{Data, Request, Response, Route, routes};
+use tracing::{Level, enabled};
 
 use super::arrival::Arrival;
 use super::error::OAuthError;
@@ -59,8 +60,7 @@ impl Fairing for Envelope {
 /// Rocket lets a form's first field `_method` change the method; nothing here wants that. Read as Rocket reads it, because
 /// it knows more spellings (`&_method=`, `_method[]=`). A form that was really sent by that method is taken for a POST too.
 async fn undo_method_override(request: &mut Request<'_>, data: &mut Data<'_>) {
-    let is_form = request.content_type().is_some_and(|kind| kind.is_form());
-    if is_form && request.method() != Method::Post {
+    if request.method() != Method::Post && request.content_type().is_some_and(|kind| kind.is_form()) {
         let start = data.peek("_method=delete".len()).await;
         let first = std::str::from_utf8(start).ok().and_then(|text| Form::<()>::values(text).next());
         if first.is_some_and(|field| field.name == "_method") {
@@ -97,16 +97,16 @@ fn turned_away(request: &Request<'_>) -> Option<Origin<'static>> {
             rocket::uri!("/_turned_away/plain")
         });
     }
-    let host = request.host().map(|host| host.domain().to_string()).unwrap_or_default();
-    let at_console = app.settings.is_console_host(&host);
+    let host = request.host().map_or("", |host| host.domain().as_str());
+    let at_console = app.settings.is_console_host(host);
     if app.settings.console_host.is_some() && !shown_at(at_console, path.first().copied()) {
         return Some(rocket::uri!("/_turned_away/host"));
     }
     if path.first() == Some(&"console") && !console_answers(request, app) {
         return Some(rocket::uri!("/_turned_away/console"));
     }
-    let known = at_console || app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(&host));
-    (is_page(&path) && !known).then(|| rocket::uri!("/_turned_away/host"))
+    let is_known = || at_console || app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host));
+    (is_page(&path) && !is_known()).then(|| rocket::uri!("/_turned_away/host"))
 }
 
 /// Where the console has a host name of its own: that one shows the console and what its pages need, the others show
@@ -164,6 +164,10 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn security_headers(response: &mut Response<'_>) {
+    // Looking a name up hashes it letter by letter. Few are there by now: comparing is cheaper.
+    let has = |name: &str| response.headers().iter().any(|header| header.name() == name);
+    let (has_policy, has_cache) = (has("Content-Security-Policy"), has("Cache-Control"));
+    let (is_readable, is_named, is_text) = (has("Access-Control-Allow-Origin"), has("Server"), is_text(response));
     let always = [
         ("X-Content-Type-Options", "nosniff"),
         ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
@@ -176,27 +180,41 @@ fn security_headers(response: &mut Response<'_>) {
     for (name, value) in always {
         response.set_header(Header::new(name, value));
     }
-    if !response.headers().contains("Content-Security-Policy") {
+    if !has_policy {
         let none = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
         response.set_header(Header::new("Content-Security-Policy", none));
     }
-    if !response.headers().contains("Cache-Control") {
+    if !has_cache {
         response.set_header(Header::new("Cache-Control", "no-store"));
     }
-    if response.headers().contains("Access-Control-Allow-Origin") {
+    if is_readable {
         response.set_header(Header::new("Cross-Origin-Resource-Policy", "cross-origin"));
         response.set_header(Header::new("Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate"));
     }
-    response.remove_header("Server");
-    let text = response.content_type().filter(|t| t.top() == "text" && t.param("charset").is_none());
+    if is_named {
+        response.remove_header("Server");
+    }
+    let text = is_text.then(|| response.content_type()).flatten();
+    let text = text.filter(|t| t.top() == "text" && t.param("charset").is_none());
     if let Some(text) = text {
         response.set_header(Header::new("Content-Type", format!("{text}; charset=utf-8")));
     }
 }
 
+/// Whether the type of the content begins with `text`.
+fn is_text(response: &Response<'_>) -> bool {
+    let kind = response.headers().iter().find(|header| header.name() == "Content-Type");
+    kind.is_some_and(|kind| kind.value().trim_start().get(..4).is_some_and(|top| top.eq_ignore_ascii_case("text")))
+}
+
 /// One line per request. The path without its query: what callers put there is not ours to keep.
 fn log_line(request: &Request<'_>, arrival: &Arrival, status: Status) {
     let quiet = arrival.path.starts_with("/health/") || arrival.path == "/metrics";
+    // What goes into a line is put together only where one is written.
+    let is_written = if quiet { enabled!(Level::DEBUG) } else { enabled!(Level::INFO) };
+    if !is_written {
+        return;
+    }
     let address = app(request).map(|app| RequestInfo::address(request, app).map(|a| a.to_string()).unwrap_or_default());
     let prefix = app(request).map(|app| format!("{}_", app.settings.token_prefix)).unwrap_or_default();
     let (ms, path) = (arrival.watch.map_or(0, |watch| watch.elapsed_ms()), harmless(&arrival.path, &prefix));

@@ -116,6 +116,27 @@ async fn tokens_sign_ins_revocations_and_alarms_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_proven_and_rows_that_failed_are_counted() {
+    let server = TestServer::start_with(FAST).await;
+    let pair = server.pair("naybitono-mobile").await;
+    let bearer = server.machine_token("fraud-desk").await;
+    server.db_refuse_audit().await;
+    let before = server.measures().await;
+    let path = format!("/api/v1/customers/{JOHN}/lockdown");
+    let locked = server.api("POST", &path, &bearer, Some(serde_json::json!({ "reason": "phone stolen" }))).await;
+    assert_eq!(locked.json()["status"], "unconfirmed");
+    let refreshed = server.refresh("naybitono-mobile", &pair.refresh, &[]).await;
+    assert_eq!(refreshed.status, StatusCode::SERVICE_UNAVAILABLE);
+    let named = ["rescind_revocation", "rescind_audit", "rescind_tokens"];
+    let right = expected(&[
+        ("rescind_revocations_total{kind=\"customer\",status=\"unconfirmed\"}", 1.0),
+        ("rescind_audit_failures_total", 2.0),
+        ("rescind_tokens_refused_total{grant=\"refresh_token\",error=\"unavailable\"}", 1.0),
+    ]);
+    assert_eq!(server.moved(&before, &named).await, right);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused_forms_and_limits_are_counted() {
     let server = TestServer::start_with(&[("limit_scale", "1")]).await;
     let before = server.measures().await;

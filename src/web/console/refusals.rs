@@ -20,13 +20,21 @@ impl Fairing for Refusals {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let Some(route) = request.route().filter(|_| response.status() == Status::Forbidden) else { return };
-        let (page, app) = (route.uri.path(), request.rocket().state::<std::sync::Arc<App>>());
-        let Some(app) = app.filter(|_| page.starts_with("/console")) else { return };
-        let known = Staff::of(request).map(|staff| staff.actor.clone());
-        let stranger = request.guard::<RequestInfo>().await.succeeded().map(|info| info.actor);
-        if let Some(actor) = known.or(stranger) {
-            refusal::record(app, &actor, page, Why::of(request)).await;
+        if response.status() == Status::Forbidden {
+            // On its own: else every answer of the server carries what writing a row takes.
+            Box::pin(write_down(request)).await;
         }
+    }
+}
+
+async fn write_down(request: &Request<'_>) {
+    let Some(page) = request.route().map(|route| route.uri.path()).filter(|page| page.starts_with("/console")) else {
+        return;
+    };
+    let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else { return };
+    let known = Staff::of(request).map(|staff| staff.actor.clone());
+    let stranger = request.guard::<RequestInfo>().await.succeeded().map(|info| info.actor);
+    if let Some(actor) = known.or(stranger) {
+        refusal::record(app, &actor, page, Why::of(request)).await;
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rocket::data::{Data, FromData, Outcome, ToByteUnit};
 use rocket::http::{ContentType, Status};
+use rocket::tokio::io::AsyncReadExt;
 use rocket::tokio::time::timeout;
 use rocket::{Request, data};
 use serde::de::DeserializeOwned;
@@ -143,12 +144,14 @@ async fn read(
     if length.is_some_and(|length| length > limit) {
         return Err((Status::PayloadTooLarge, "The body is too large"));
     }
-    let reading = data.open((limit + 1).bytes()).into_bytes();
-    let bytes = match timeout(PATIENCE, reading).await {
-        Ok(Ok(bytes)) => bytes.into_inner(),
+    // Announced, and no more than the limit: room for all of it at once, and a little, to see the end without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(length.unwrap_or(0)).unwrap_or(0) + 32);
+    let mut stream = data.open((limit + 1).bytes());
+    match timeout(PATIENCE, stream.read_to_end(&mut bytes)).await {
+        Ok(Ok(_)) => {}
         Ok(Err(_)) => return Err((Status::BadRequest, "The body broke off")),
         Err(_) => return Err((Status::RequestTimeout, "The body did not arrive in time")),
-    };
+    }
     let got = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if got > limit {
         return Err((Status::PayloadTooLarge, "The body is too large"));

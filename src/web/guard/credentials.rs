@@ -1,11 +1,13 @@
 //! How a client proves itself at the direct endpoints: one way at a time (OAuth 2.1 §2.4, RFC 6749 §2.3.1).
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
-use super::info::RequestInfo;
+use super::info::{RequestInfo, Sender};
 use super::pairs::{Pairs, decode};
 use crate::app::App;
 use crate::secret::text::SecretText;
@@ -27,21 +29,21 @@ impl<'r> FromRequest<'r> for Authorization {
 
 impl Authorization {
     /// Proves the client, or answers.
-    pub async fn client(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<KnownClient, OAuthError> {
+    pub async fn client(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
         self.proven(form, prove(app, &info.actor, &sent).await?)
     }
 
     /// The same for a client that checks tokens: its epochs are not to be used.
-    pub async fn checker(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<KnownClient, OAuthError> {
+    pub async fn checker(&self, app: &App, sender: &Sender, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
-        self.proven(form, prove_checker(app, &info.actor, &sent).await?)
+        self.proven(form, prove_checker(app, &sender.0, &sent).await?)
     }
 
-    fn proven(&self, form: &Pairs, proof: Proof) -> Result<KnownClient, OAuthError> {
+    fn proven(&self, form: &Pairs, proof: Proof) -> Result<Arc<KnownClient>, OAuthError> {
         let used_header = !self.0.is_empty();
         let known = match proof {
-            Proof::Proven(known) => *known,
+            Proof::Proven(known) => known,
             Proof::Refused => return Err(OAuthError::invalid_client(used_header)),
             Proof::TooMany(wait) => return Err(OAuthError::too_many(&wait)),
         };

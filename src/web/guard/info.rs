@@ -82,25 +82,43 @@ pub fn is_secure(request: &Request<'_>, app: &App) -> bool {
     from_proxy && request.headers().get_one("X-Forwarded-Proto") == Some("https")
 }
 
+/// Who sent a request, without what a browser says about itself: for callers that are no browsers.
+#[derive(Clone, Debug)]
+pub struct Sender(pub Actor);
+
+impl Sender {
+    fn of(request: &Request<'_>) -> Self {
+        let app = request.rocket().state::<std::sync::Arc<App>>();
+        Self(Actor {
+            who: Who::Anonymous,
+            address: app.and_then(|app| RequestInfo::address(request, app)),
+            agent: request.headers().get_one("User-Agent").and_then(detail),
+            request_id: Arrival::of(request).id.clone(),
+        })
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Sender {
+    type Error = std::convert::Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
+        Outcome::Success(Self::of(request))
+    }
+}
+
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for RequestInfo {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        let arrival = Arrival::of(request);
         let header = |name| request.headers().get_one(name).and_then(detail);
-        let app = request.rocket().state::<std::sync::Arc<App>>();
-        let actor = Actor {
-            who: Who::Anonymous,
-            address: app.and_then(|app| Self::address(request, app)),
-            agent: header("User-Agent"),
-            request_id: arrival.id.clone(),
-        };
         let browser = DeviceDetails {
             user_agent: header("User-Agent"),
             language: header("Accept-Language").map(|text| text.split(',').next().unwrap_or_default().to_owned()),
             ..client_hints::told(request)
         };
-        Outcome::Success(Self { actor, browser, is_head: arrival.method == rocket::http::Method::Head })
+        let is_head = Arrival::of(request).method == rocket::http::Method::Head;
+        Outcome::Success(Self { actor: Sender::of(request).0, browser, is_head })
     }
 }

@@ -11,7 +11,7 @@ use crate::service::introspect::{Answer, check};
 use crate::web::error::OAuthError;
 use crate::web::guard::body::Form;
 use crate::web::guard::credentials::Authorization;
-use crate::web::guard::info::RequestInfo;
+use crate::web::guard::info::Sender;
 use crate::web::guard::pairs::Pairs;
 
 /// The one body for every token that is not good.
@@ -33,12 +33,12 @@ impl<'r> Responder<'r, 'static> for VerdictJson {
 #[post("/oauth/introspect", data = "<form>")]
 pub async fn introspect(
     app: &Shared,
-    info: RequestInfo,
+    sender: Sender,
     authorization: Authorization,
     form: Form,
 ) -> Result<VerdictJson, OAuthError> {
     let watch = app.clock.start();
-    let said = answer(app, &info, &authorization, &form.0).await;
+    let said = answer(app, &sender, &authorization, &form.0).await;
     app.metrics.checked(kind(&said), watch.elapsed());
     said
 }
@@ -59,7 +59,7 @@ fn kind(said: &Result<VerdictJson, OAuthError>) -> Counted {
 
 async fn answer(
     app: &App,
-    info: &RequestInfo,
+    sender: &Sender,
     authorization: &Authorization,
     form: &Pairs,
 ) -> Result<VerdictJson, OAuthError> {
@@ -67,15 +67,13 @@ async fn answer(
     if authorization.is_bearer_alone(form) {
         return Err(OAuthError::invalid_token());
     }
-    let known = authorization.checker(app, info, form).await?;
+    let known = authorization.checker(app, sender, form).await?;
     if !known.client.has_secret() {
         return Err(OAuthError::invalid_client(false));
     }
-    let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
-    match check(app, &info.actor, &known.client, token).await? {
-        Answer::Active(active) => {
-            serde_json::to_string(&active).map(VerdictJson).map_err(|_| OAuthError::unavailable())
-        }
+    let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
+    match check(app, &sender.0, &known.client, token).await? {
+        Answer::Active(active) => Ok(VerdictJson(active)),
         Answer::Inactive => Ok(VerdictJson(INACTIVE.to_owned())),
         Answer::Forbidden => Err(OAuthError::access_denied()),
         Answer::TooMany(wait) => Err(OAuthError::too_many(&wait)),
