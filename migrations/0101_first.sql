@@ -344,6 +344,19 @@ CREATE TABLE tallies (
 );
 CREATE INDEX tallies_by_minute ON tallies (at_minute);
 
+-- What devices were used for, minute by minute, for three days: the resource server that asked about a token, and the address
+-- it told (empty: none). What somebody whose telephone was stolen asks for. Nothing refers to it and it refers to nothing.
+CREATE TABLE device_activity (
+    customer_id TEXT NOT NULL,
+    at_minute   TIMESTAMPTZ NOT NULL,
+    device_id   TEXT NOT NULL,
+    checker_id  TEXT NOT NULL,
+    address     TEXT NOT NULL,
+    count       BIGINT NOT NULL,
+    PRIMARY KEY (customer_id, at_minute, device_id, checker_id, address)
+);
+CREATE INDEX device_activity_by_minute ON device_activity (at_minute);
+
 -- Jobs that one node does at a time: the first to find one due does it.
 CREATE TABLE turns (
     job    TEXT PRIMARY KEY,

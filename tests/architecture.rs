@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
             "store", "view",
         ],
     ),
-    ("activity", &["clock", "model"]),
+    ("activity", &["clock", "metrics", "model"]),
     ("web", &["app", "clock", "config", "limits", "log", "metrics", "model", "policy", "secret", "service"]),
     ("jobs", &["activity", "app", "clock", "model", "send", "service", "store", "view"]),
     (

@@ -20,7 +20,7 @@ use crate::secret::text::SecretText;
 use crate::secret::{client_secret, random};
 use crate::service::authorize::{Asked, Step};
 use crate::service::consent::After;
-use crate::service::introspect::Answer;
+use crate::service::introspect::{Answer, Question};
 use crate::service::login::{LoginOutcome, SignIn};
 use crate::service::tokens::{TokenError, Tokens};
 use crate::service::{authorize, code, consent, introspect, login, pages, refresh};
@@ -167,7 +167,8 @@ async fn use_phone(app: &App, phone: &mut Phone, turn: usize) -> Result<(), Fail
     let (api, client) = (clients::find(&mut conn, "accounts-api").await?, clients::find_known(&mut conn, APP).await?);
     drop(conn);
     let (Some(api), Some(client)) = (api, client) else { return Ok(()) };
-    let answer = introspect::check(app, &phone.actor(), &api, tokens.access.expose()).await?;
+    let question = Question { token: tokens.access.expose(), from: Some(phone.handset.address.into()) };
+    let answer = introspect::check(app, &phone.actor(), &api, question).await?;
     let is_active = matches!(answer, Answer::Active(_));
     if is_active && !turn.is_multiple_of(20) {
         phone.tokens = Some(tokens);

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::store::{
-    Conn, StoreError, browser_sessions, codes, devices, feed, idempotency, logins, revoked_tokens, sessions,
-    staff_sessions, tallies, throttles, turns,
+    Conn, StoreError, browser_sessions, codes, device_activity, devices, feed, idempotency, logins, revoked_tokens,
+    sessions, staff_sessions, tallies, throttles, turns,
 };
 
 /// Rows touched in one transaction.
@@ -30,6 +30,8 @@ const REPEATS: TimeDelta = TimeDelta::days(7);
 const STRANGERS: TimeDelta = TimeDelta::days(1);
 /// What the console's first page shows goes back a day.
 const FIGURES: TimeDelta = TimeDelta::hours(48);
+/// What devices were used for: over a weekend.
+const ACTIVITY: TimeDelta = TimeDelta::days(3);
 /// A device unseen for so long is forgotten, and what was counted against it: as long as the cookie by which a browser is
 /// known again.
 const UNSEEN: TimeDelta = TimeDelta::days(400);
@@ -47,7 +49,7 @@ pub enum Fate {
 }
 
 /// Every table there is. A table without a line here fails a test.
-pub const FATES: [(&str, Fate); 25] = [
+pub const FATES: [(&str, Fate); 26] = [
     ("audit", Fate::Kept("the record of who did what; how long it is kept is decided by the bank")),
     ("browser_sessions", Fate::Dropped),
     ("client_secrets", Fate::Kept("at most two for each client")),
@@ -56,6 +58,7 @@ pub const FATES: [(&str, Fate); 25] = [
     ("consents", Fate::Kept("one for each customer and client")),
     ("contact_changes", Fate::Kept("the record of changes that operators made")),
     ("customers", Fate::Kept("entered by operators")),
+    ("device_activity", Fate::Dropped),
     ("devices", Fate::Dropped),
     ("epochs", Fate::Kept("one for each thing above; a device's goes with it, unless it is the proof of an incident")),
     ("facts", Fate::Kept("a few names")),
@@ -76,7 +79,7 @@ pub const FATES: [(&str, Fate); 25] = [
 ];
 
 /// The steps, in order: what refers to a row goes before it.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step::Logins,
     Step::RevokedTokens,
     Step::Sessions,
@@ -88,6 +91,7 @@ const STEPS: [Step; 12] = [
     Step::ThrottlesOfStrangers,
     Step::Throttles,
     Step::Tallies,
+    Step::DeviceActivity,
     Step::Feed,
 ];
 
@@ -104,6 +108,7 @@ enum Step {
     ThrottlesOfStrangers,
     Throttles,
     Tallies,
+    DeviceActivity,
     Feed,
 }
 
@@ -127,6 +132,7 @@ impl Step {
             Self::ThrottlesOfStrangers => throttles::delete_unknown(tx, now - STRANGERS, most).await,
             Self::Throttles => throttles::delete_idle(tx, now - UNSEEN, most).await,
             Self::Feed => feed::forget(tx, FEED, most).await,
+            Self::DeviceActivity => device_activity::delete_old(tx, now - ACTIVITY, most).await,
             Self::Tallies => tallies::delete_old(tx, now - FIGURES, most).await,
         }
     }

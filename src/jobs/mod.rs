@@ -2,27 +2,30 @@
 //! batched, safe to repeat and safe to lose; no promise rests on one.
 
 pub mod clean_up;
+mod flush;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::activity::Seen;
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::incident::Incident;
 use crate::service::audit::{Told, record};
 use crate::service::figures;
-use crate::store::{StoreError, browser_sessions, devices, incidents, sessions, staff_sessions, tallies};
+use crate::store::{StoreError, browser_sessions, incidents, sessions};
+
+pub use self::flush::flush_seen;
 
 /// Rows touched in one transaction.
 const BATCH: i64 = 500;
 /// Incidents looked at in one turn.
 const MOST_SWEPT: i64 = 20;
-/// Times written in one transaction.
-const FLUSHED: usize = 200;
+
+/// How often what was seen is written.
+const SEEN: Duration = Duration::from_secs(10);
 
 /// Runs all jobs until the task is dropped. Failures are logged and tried again at the next turn.
 pub async fn run(app: Arc<App>) {
@@ -52,7 +55,7 @@ async fn run_clean_up(app: &App) {
 }
 
 async fn run_short(app: &App) {
-    let mut seen = every(Duration::from_secs(5));
+    let mut seen = every(SEEN);
     let mut sweep = every(Duration::from_secs(1));
     let mut count = every(Duration::from_mins(1));
     loop {
@@ -81,52 +84,6 @@ fn every(period: Duration) -> tokio::time::Interval {
     let mut interval = interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-/// Writes when sessions, devices, browser sessions and staff were last seen, and what was counted.
-pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
-    // In one order on every node, sessions before devices, so that two nodes never wait for each other.
-    let (mut seen, pages) = (app.activity.take(), app.activity.take_pages());
-    seen.sort_unstable_by_key(|(session_id, _)| *session_id);
-    for batch in seen.chunks(FLUSHED) {
-        let mut tx = app.db.begin().await?;
-        for (session_id, seen) in batch {
-            sessions::touch(&mut tx, *session_id, seen.at).await?;
-        }
-        tx.commit().await?;
-    }
-    let mut on_devices: Vec<&Seen> = seen.iter().chain(&pages).map(|(_, seen)| seen).collect();
-    on_devices.sort_unstable_by_key(|seen| (seen.device_id, seen.at));
-    for batch in on_devices.chunks(FLUSHED) {
-        let mut tx = app.db.begin().await?;
-        for (device, seen) in batch.iter().filter_map(|seen| seen.device_id.zip(Some(seen))) {
-            devices::touch(&mut tx, device, seen.at, seen.address.as_deref()).await?;
-        }
-        tx.commit().await?;
-    }
-    for batch in pages.chunks(FLUSHED) {
-        let mut tx = app.db.begin().await?;
-        for (id, seen) in batch {
-            browser_sessions::touch(&mut tx, *id, seen.at).await?;
-        }
-        tx.commit().await?;
-    }
-    let tallies = app.activity.take_tallies();
-    for batch in tallies.chunks(FLUSHED) {
-        let mut tx = app.db.begin().await?;
-        for ((tally, minute), count) in batch {
-            tallies::add(&mut tx, *tally, *minute, *count).await?;
-        }
-        tx.commit().await?;
-    }
-    for batch in app.activity.take_console().chunks(FLUSHED) {
-        let mut tx = app.db.begin().await?;
-        for (id, at) in batch {
-            staff_sessions::touch(&mut tx, *id, *at).await?;
-        }
-        tx.commit().await?;
-    }
-    Ok(())
 }
 
 /// Marks as ended, batch by batch, what an incident's raised epoch killed at once.

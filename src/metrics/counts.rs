@@ -51,6 +51,12 @@ impl<A: Label, B: Label> Counts<A, B> {
             cell.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// How many were counted under any label.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.cells.iter().map(|cell| cell.load(Ordering::Relaxed)).sum()
+    }
 }
 
 impl<A: Label, B: Label> EncodeMetric for Counts<A, B> {

@@ -107,3 +107,20 @@ pub struct Device {
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
 }
+
+/// Uses of one device within one minute, of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeviceUses {
+    /// Whose device.
+    pub customer_id: String,
+    /// The beginning of the minute.
+    pub at_minute: Timestamp,
+    /// The device.
+    pub device_id: String,
+    /// The client id of the resource server that asked about a token.
+    pub checker_id: String,
+    /// The address it told; empty if it told none.
+    pub address: String,
+    /// How often.
+    pub count: i64,
+}

@@ -1,6 +1,9 @@
 //! What a member of staff sees of the customer who calls: who they are, their devices and what lives on them, what
 //! happened lately. Every statement is bounded, however much there is. Reading is recorded, once for each page.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -19,8 +22,10 @@ use crate::model::epoch::Level;
 use crate::model::ids::CustomerId;
 use crate::model::incident::Incident;
 use crate::model::login::BrowserSession;
+use crate::model::tally::minute;
 use crate::store::{
-    Conn, StoreError, audit, browser_sessions, clients, customers, devices, epochs, incidents, sessions,
+    Conn, StoreError, audit, browser_sessions, clients, customers, device_activity, devices, epochs, incidents,
+    sessions,
 };
 
 /// Devices on one page.
@@ -35,6 +40,8 @@ pub const COUNTED: i64 = 1_000;
 const LINES: i64 = 20;
 /// Alarms among which signs of theft are looked for.
 const ALARMS: i64 = 100;
+/// How far back uses are shown if no time is asked about.
+const USES: TimeDelta = TimeDelta::days(1);
 /// How long a sign of theft, or a new telephone number, is warned of.
 const WARNED: TimeDelta = TimeDelta::days(7);
 
@@ -88,6 +95,8 @@ pub struct Caller {
     pub session_count: i64,
     /// What happened lately, newest first.
     pub events: Vec<Row>,
+    /// What devices were used for since the time asked about, or within a day; last used first.
+    pub uses: Vec<UsedDevice>,
     /// The last sign of theft within seven days that no lockdown came after.
     pub alarm: Option<Row>,
     /// Who looked, newest first; empty for those who may not know.
@@ -96,6 +105,15 @@ pub struct Caller {
     pub changes: Vec<ContactChange>,
     /// Incidents, newest first.
     pub incidents: Vec<Incident>,
+}
+
+/// What a device was used for.
+#[derive(Clone, Debug)]
+pub struct UsedDevice {
+    /// The device, if it is not forgotten yet.
+    pub device: Option<Device>,
+    /// Where, how often and when.
+    pub uses: device_activity::Summary,
 }
 
 /// A device and what lives on it.
@@ -147,6 +165,7 @@ async fn read(app: &App, conn: &mut Conn, question: &Question, person: Person) -
         device_count: devices::count(conn, id, COUNTED + 1).await?,
         session_count: sessions::count_live(conn, id.as_str(), now, COUNTED + 1).await?,
         events: audit::list_events(conn, id.as_str(), span, LINES).await?,
+        uses: list_uses(conn, id, question.since.unwrap_or(now - USES)).await?,
         alarm: theft(audit::list_alarms(conn, id.as_str(), first_id(warned_since), ALARMS).await?),
         looks: if question.with_looks { audit::list_looks(conn, id.as_str(), LINES).await? } else { Vec::new() },
         changes: customers::list_changes(conn, id).await?,
@@ -158,6 +177,21 @@ async fn read(app: &App, conn: &mut Conn, question: &Question, person: Person) -
 fn theft(alarms: Vec<Row>) -> Option<Row> {
     let signs = [Action::RefreshReuse, Action::CodeReplay, Action::GenerationAhead].map(Action::as_str);
     alarms.into_iter().find(|row| signs.contains(&row.action.as_str()))
+}
+
+/// What the devices were used for since a time. By whole minutes: what was done in the minute of the theft is shown.
+async fn list_uses(conn: &mut Conn, id: &CustomerId, since: Timestamp) -> Result<Vec<UsedDevice>, StoreError> {
+    let found = device_activity::list(conn, id, minute(since), LINES).await?;
+    let mut known: HashMap<Uuid, Option<Device>> = HashMap::new();
+    let mut all = Vec::with_capacity(found.len());
+    for uses in found {
+        let device = match known.entry(uses.device_id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(devices::find(conn, uses.device_id).await?),
+        };
+        all.push(UsedDevice { device: device.clone(), uses });
+    }
+    Ok(all)
 }
 
 /// A page of devices. One bounded, indexed read for each device: a single one for all would read every session there is.

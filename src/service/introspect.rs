@@ -1,13 +1,15 @@
 //! Introspection (RFC 7662): is this token good, for this caller, now? Access tokens by a copy that the view has nothing
 //! against, as long as the lease runs; refresh tokens, and everything in the plain variant, by the truth. No audit row, no write, but for the alarm about guessing: what was seen is gathered in memory.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::audit::Told as Row;
 use super::found::{self, Found, Standing};
 use super::{Fault, allowance};
-use crate::activity::Seen;
+use crate::activity::{Seen, Use};
 use crate::app::App;
 use crate::clock::{Timestamp, unix_seconds};
 use crate::limits::{Rule, Wait};
@@ -56,12 +58,21 @@ pub enum Answer {
     TooMany(Wait),
 }
 
+/// What is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// Where the request that carried it came from, if the caller told (`client_ip`).
+    pub from: Option<IpAddr>,
+}
+
 /// Checks a token for a proven caller.
-pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Result<Answer, Fault> {
+pub async fn check(app: &App, actor: &Actor, caller: &Client, question: Question<'_>) -> Result<Answer, Fault> {
     if !may_introspect(caller) {
         return Ok(Answer::Forbidden);
     }
-    let Some((kind, reference)) = app.secrets.sealer.open_any(token) else {
+    let Some((kind, reference)) = app.secrets.sealer.open_any(question.token) else {
         return Ok(Box::pin(not_a_token(app, actor, caller)).await);
     };
     let is_refresh = match kind {
@@ -80,7 +91,13 @@ pub async fn check(app: &App, actor: &Actor, caller: &Client, token: &str) -> Re
     if reference.expires_at <= unix_seconds(now) {
         return Ok(Answer::Inactive);
     }
-    let asked = Asked { reference, is_refresh, serial: i64::try_from(reference.serial).unwrap_or(-1), now };
+    let asked = Asked {
+        reference,
+        is_refresh,
+        serial: i64::try_from(reference.serial).unwrap_or(-1),
+        now,
+        from: question.from,
+    };
     for _ in 1..ATTEMPTS {
         let said = attempt(app, caller, &asked).await;
         if !matches!(said, Err(Fault::NotFresh)) || !app.checks.node.is_fresh_soon().await {
@@ -111,6 +128,7 @@ struct Asked {
     is_refresh: bool,
     serial: i64,
     now: Timestamp,
+    from: Option<IpAddr>,
 }
 
 /// The verdict over a record, and once more what was taken back, just before the answer leaves.
@@ -128,8 +146,9 @@ fn judged(app: &App, caller: &Client, found: &Found, asked: &Asked) -> Result<An
         Standing::Dead => Ok(Answer::Inactive),
         Standing::Unknown => Err(Fault::NotFresh),
         Standing::Good(newer) => {
-            let seen = Seen { device_id: session.device_id, at: asked.now, address: None };
-            app.activity.note(session.session_id, seen);
+            let seen = Seen { device_id: session.device_id, at: asked.now, address: asked.from };
+            let (customer_id, checker_id) = (session.subject_id.as_str(), caller.client_id.as_str());
+            app.activity.used(session.session_id, &Use { seen, customer_id, checker_id });
             let claims = claims(app, caller, session, &told(newer.unwrap_or(level)));
             Ok(Answer::Active(serde_json::to_string(&claims)?))
         }

@@ -31,6 +31,8 @@ fn freshness(app: &App, page: &mut Page) {
     let held = [("sessions", sessions.len()), ("clients", clients.len())];
     let held = held.map(|(cache, held)| (vec![("cache", cache)], count(held))).to_vec();
     page.gauges("rescind_near_entries", "Copies kept in this process", held);
+    let about = "Signs of life and uses of devices that were not noted, because there was no room";
+    page.counts("rescind_activity_overlooked", about, app.activity.overlooked());
     page.gauge("rescind_near_most", "Copies of sessions there is room for", count(app.settings.near_cache));
 }
 

@@ -35,7 +35,7 @@ pub async fn signed_in(app: &App, from: Option<IpAddr>, cookie: Option<&str>) ->
     });
     if let Some(record) = &living {
         let device_id = Some(record.session.device_id);
-        let seen = Seen { device_id, at: now, address: from.map(|address| address.to_string()) };
+        let seen = Seen { device_id, at: now, address: from };
         app.activity.note_page(record.session.browser_session_id, seen);
     }
     Ok(living)

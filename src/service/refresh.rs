@@ -58,7 +58,7 @@ pub async fn refresh(app: &App, actor: &Actor, known: &KnownClient, asked: Asked
         Decision::Rotate => {
             // What proves a secret is the client's own server: its address is not where the device is.
             let from = actor.address.filter(|_| !client.has_secret());
-            let seen = Seen { device_id: session.device_id, at: now, address: from.map(|a| a.to_string()) };
+            let seen = Seen { device_id: session.device_id, at: now, address: from };
             let id = session.session_id;
             let pair = rotate(app, tx, actor, session, shape?).await?;
             app.activity.note(id, seen);

@@ -135,12 +135,6 @@ pub async fn sweep_device(conn: &mut Conn, device: &str, below: i64, now: Timest
     conn.execute(sql, &[&device, &below, &now]).await
 }
 
-/// Moves the time of the last page forward, never back.
-pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE browser_sessions SET last_seen_at = $2 WHERE browser_session_id = $1 AND last_seen_at < $2";
-    conn.execute(sql, &[&id, &at]).await.map(|_| ())
-}
-
 /// The text of [`delete_expired`].
 pub const DELETE_EXPIRED_SQL: &str = "DELETE FROM browser_sessions WHERE browser_session_id IN
      (SELECT browser_session_id FROM browser_sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";

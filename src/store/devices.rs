@@ -188,13 +188,6 @@ pub async fn revoke(conn: &mut Conn, device_id: Uuid, now: Timestamp) -> Result<
     conn.fetch_optional(sql, &[&device_id.to_string(), &now]).await
 }
 
-/// Moves the time and address of the last request forward, never back.
-pub async fn touch(conn: &mut Conn, device_id: Uuid, at: Timestamp, address: Option<&str>) -> Result<(), StoreError> {
-    let sql = "UPDATE devices SET last_seen_at = $2, address = COALESCE($3, address)
-               WHERE device_id = $1 AND last_seen_at < $2";
-    conn.execute(sql, &[&device_id.to_string(), &at, &address]).await.map(|_| ())
-}
-
 /// The read in [`forget`]: the oldest few, and of them those that nothing rests on. However many devices are old, no more
 /// than `limit` are looked at.
 pub const LIST_FORGETTABLE_SQL: &str = "SELECT found.device_id FROM

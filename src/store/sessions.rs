@@ -384,12 +384,6 @@ pub async fn sweep_client(
     conn.execute(sql, &[&client, &below, &now, &limit]).await
 }
 
-/// Moves the time of the last request forward, never back.
-pub async fn touch(conn: &mut Conn, id: Uuid, at: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE sessions SET last_seen_at = $2 WHERE session_id = $1 AND last_seen_at < $2";
-    conn.execute(sql, &[&id, &at]).await.map(|_| ())
-}
-
 /// About how many sessions live, counted up to `most`: those are counted in that a raised epoch of a client, device or
 /// customer has killed but no sweep has marked yet.
 pub async fn count_living(conn: &mut Conn, now: Timestamp, most: i64) -> Result<i64, StoreError> {

@@ -3,7 +3,7 @@ use rescind::model::epoch::{Epochs, Level};
 use rescind::model::login::BrowserSession;
 use rescind::store::browser_sessions::{self, BrowserRecord};
 use rescind::store::devices::{self, DeviceNames};
-use rescind::store::{Db, epochs};
+use rescind::store::{Db, epochs, seen};
 use uuid::Uuid;
 
 use super::engines::on_both_engines;
@@ -106,7 +106,9 @@ async fn the_last_page_moves_forward_never_back() {
         let session = household(&db, "john", "app").await.browser_session();
         stored_browser_session(&db, &session).await;
         for (ms, expected) in [(877, 877), (876, 877), (1_000, 1_000)] {
-            in_one(&db, async |c| browser_sessions::touch(c, session.browser_session_id, at(ms)).await).await.unwrap();
+            in_one(&db, async |c| seen::browser_sessions(c, &[(session.browser_session_id, at(ms))]).await)
+                .await
+                .unwrap();
             assert_eq!(find(&db, session.browser_session_id).await.unwrap().session.last_seen_at, at(expected));
         }
     })

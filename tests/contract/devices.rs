@@ -2,7 +2,8 @@ use rescind::model::device::{Device, DeviceDetails};
 use rescind::model::epoch::EpochKind;
 use rescind::store::devices::{self, DeviceNames};
 use rescind::store::epochs::{self, Ancestors};
-use rescind::store::{Db, StoreError, clients, customers};
+use rescind::store::seen::SeenDevice;
+use rescind::store::{Db, StoreError, clients, customers, seen};
 
 use super::engines::on_both_engines;
 use super::samples::{
@@ -206,7 +207,9 @@ async fn the_last_request_moves_forward_never_back() {
         let phone = device("john");
         enter(&db, &phone, &DeviceNames::default()).await.unwrap();
         let touch = async |ms, address: Option<&str>| {
-            in_one(&db, async |c| devices::touch(c, phone.device_id, at(ms), address).await).await.unwrap();
+            let device_id = phone.device_id.to_string();
+            let seen = SeenDevice { device_id, at: at(ms), address: address.map(str::to_owned) };
+            in_one(&db, async |c| seen::devices(c, &[seen.clone()]).await).await.unwrap();
             let found = find(&db, &phone).await;
             (found.last_seen_at, found.address)
         };

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use rescind::clock::Clock;
 use rescind::store::{
-    audit, browser_sessions, codes, customers, devices, feed, idempotency, incidents, logins, revoked_tokens, sessions,
-    staff_sessions, tallies, throttles,
+    audit, browser_sessions, codes, customers, device_activity, devices, feed, idempotency, incidents, logins,
+    revoked_tokens, sessions, staff_sessions, tallies, throttles,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
@@ -41,7 +41,7 @@ const LOOKUPS: [(&str, &str, &str); 22] = [
 ];
 
 /// The same for the console's lists and figures.
-const CONSOLE_LOOKUPS: [(&str, &str, &str); 10] = [
+const CONSOLE_LOOKUPS: [(&str, &str, &str); 11] = [
     ("staff session", staff_sessions::FIND_RECORD_SQL, "key of staff_sessions"),
     ("staff at sign-in", staff_sessions::FIND_FOR_SIGN_IN_SQL, "staff_sessions_by_browser"),
     ("older sessions of a member of staff", staff_sessions::END_OLDER_SQL, "staff_sessions_live"),
@@ -52,11 +52,12 @@ const CONSOLE_LOOKUPS: [(&str, &str, &str); 10] = [
     ("audit of an action, newest first", audit::NEWEST_OF_ACTION_SQL, "audit_by_action"),
     ("audit of a customer and an action, newest first", audit::NEWEST_OF_BOTH_SQL, "audit_by_customer"),
     ("minutes of a tally", tallies::LIST_SQL, "key of tallies"),
+    ("what a customer's devices were used for", device_activity::LIST_SQL, "key of device_activity"),
 ];
 
 /// What drops old rows, the index it begins at, and the values it is planned with: PostgreSQL plans for the values as long as
 /// that is cheaper than a plan for all, and with a small limit it is.
-const CLEAN_UPS: [(&str, &str, &str); 11] = [
+const CLEAN_UPS: [(&str, &str, &str); 12] = [
     ("drop sign-ins in progress", logins::DELETE_EXPIRED_SQL, "logins_by_expiry"),
     ("drop revoked tokens", revoked_tokens::DELETE_EXPIRED_SQL, "revoked_tokens_by_expiry"),
     ("drop sessions", sessions::DELETE_EXPIRED_SQL, "sessions_by_expiry"),
@@ -68,6 +69,7 @@ const CLEAN_UPS: [(&str, &str, &str); 11] = [
     ("drop counters of strangers", throttles::DELETE_UNKNOWN_SQL, "throttles_unknown"),
     ("drop idle counters", throttles::DELETE_IDLE_SQL, "throttles_known"),
     ("drop figures", tallies::DELETE_OLD_SQL, "tallies_by_minute"),
+    ("drop what devices were used for", device_activity::DELETE_OLD_SQL, "device_activity_by_minute"),
 ];
 
 /// Each thing once for every `n`, in words both engines know; what differs is put in for each. The client `k1` has all the
@@ -104,13 +106,14 @@ const FILL: [&str; 17] = [
 ];
 
 /// The same for what the console's lists and figures read.
-const CONSOLE_FILL: [&str; 9] = [
+const CONSOLE_FILL: [&str; 10] = [
     "INSERT INTO staff SELECT 'c' || n, 'agent', 'h', TIME, NULL FROM NUMBERS",
     "INSERT INTO staff_sessions SELECT id(n), 'c' || n, id(n), 1, TIME, TIME, TIME, NULL, NULL FROM NUMBERS",
     "INSERT INTO incidents (incident_id, target_kind, target_id, customer_id, opened_by, reason, sessions_ended, devices, epoch,
          opened_at) SELECT 'INCC_' || n, 'customer', 'c' || n, 'c' || n, 'staff:amina', 'lost', 1, 1, 2, TIME FROM NUMBERS",
     "INSERT INTO audit SELECT cid(n), TIME, 'system', '', 'a' || n % 40, 'done', 'x', 'x', NULL, NULL, NULL, NULL, 'r' FROM NUMBERS",
     "INSERT INTO tallies SELECT 't' || n, TIME, 1 FROM NUMBERS",
+    "INSERT INTO device_activity SELECT 'c' || n, TIME, 'd' || n, 'k1', '', 1 FROM NUMBERS",
     "INSERT INTO logins SELECT id(n), '{}', 1, 1, id(n), TIME, TIME FROM NUMBERS",
     "INSERT INTO idempotency_keys SELECT 'k1', 'key' || n, BYTES(n), 'INC_' || n, TIME FROM NUMBERS",
     "INSERT INTO throttles SELECT BYTES(n), 'c' || n, n % 110, TIME, NULL FROM NUMBERS",

@@ -2,7 +2,7 @@ use rescind::model::epoch::{EpochKind, Epochs, Level};
 use rescind::model::session::{Record, Rotation, Session, Shape, SubjectKind};
 use rescind::store::devices::{self, DeviceNames};
 use rescind::store::sessions::{self, Count, Listed};
-use rescind::store::{Db, StoreError, clients, epochs, revoked_tokens};
+use rescind::store::{Db, StoreError, clients, epochs, revoked_tokens, seen};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -345,7 +345,7 @@ async fn only_what_lives_is_listed() {
             stored_session(&db, one).await;
         }
         in_one(&db, async |c| sessions::end(c, ended.session_id, "why", at(1)).await).await.unwrap();
-        in_one(&db, async |c| sessions::touch(c, live.session_id, at(7)).await).await.unwrap();
+        in_one(&db, async |c| seen::sessions(c, &[(live.session_id, at(7))]).await).await.unwrap();
 
         let listed = page(&db, (HOUR, Uuid::max()), 99).await;
         let ids: Vec<Uuid> = listed.iter().map(|one| one.session.session_id).collect();
@@ -434,7 +434,7 @@ async fn the_last_request_moves_forward_never_back() {
         let session = household(&db, "john", "app").await.session();
         stored_session(&db, &session).await;
         for (ms, expected) in [(877, 877), (876, 877), (1_000, 1_000)] {
-            in_one(&db, async |c| sessions::touch(c, session.session_id, at(ms)).await).await.unwrap();
+            in_one(&db, async |c| seen::sessions(c, &[(session.session_id, at(ms))]).await).await.unwrap();
             assert_eq!(page(&db, (HOUR, Uuid::max()), 1).await[0].last_seen_at, at(expected));
         }
     })

@@ -47,6 +47,7 @@ async fn lock_with(server: &TestServer, key: &str, reason: &str) -> Seen {
 /// A little of everything.
 async fn live(server: &TestServer) -> Pair {
     let pair = server.pair(MOBILE).await;
+    assert!(server.is_active(&pair.access).await);
     let form = [("token", pair.access.as_str()), ("client_id", MOBILE)];
     assert_eq!(server.post("/oauth/revoke", None, &form).await.status, StatusCode::OK);
     server.code(MOBILE).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::StatusCode;
 use rescind::cache::near::Copied;
-use rescind::service::introspect::Answer;
+use rescind::service::introspect::{Answer, Question, check};
 use rescind::store::sessions;
 use uuid::Uuid;
 
@@ -156,7 +156,7 @@ async fn plainly(server: &TestServer, token: &str) -> String {
     let app = server.db_plain_app().await;
     let caller =
         rescind::store::clients::find(&mut app.db.read().await.unwrap(), "accounts-api").await.unwrap().unwrap();
-    match rescind::service::introspect::check(&app, &setup_actor(), &caller, token).await.unwrap() {
+    match check(&app, &setup_actor(), &caller, Question { token, from: None }).await.unwrap() {
         Answer::Active(claims) => claims,
         Answer::Inactive => "{\"active\":false}".to_owned(),
         Answer::Forbidden | Answer::TooMany(_) => panic!("the oracle refuses"),

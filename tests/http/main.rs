@@ -30,6 +30,7 @@ mod cookies;
 mod cors;
 mod devices;
 mod devices_seen;
+mod devices_used;
 mod envelope;
 mod errors;
 mod fast;

@@ -7,7 +7,7 @@ use super::super::Shared;
 use super::error::ConsoleError;
 use super::frame::StaffFrame;
 use super::incidents;
-use super::lines::{Change, DeviceLine, EventLine, Names, Warning, counted};
+use super::lines::{Change, DeviceLine, EventLine, Names, UseLine, Warning, counted};
 use super::lockdown::{LOCK_HAPPENS, lock_form};
 use super::person::Head;
 use super::question::Form;
@@ -38,6 +38,7 @@ struct CustomerPage {
     device_count: String,
     session_count: String,
     events: Vec<EventLine>,
+    uses: Vec<UseLine>,
     looks: Option<Vec<(Moment, String)>>,
     changes: Vec<Change>,
     incidents: Vec<incidents::Line>,
@@ -97,6 +98,7 @@ fn page(
         device_count: counted(caller.device_count, "device", "devices"),
         session_count: counted(caller.session_count, "live app session", "live app sessions"),
         events: caller.events.iter().map(|row| names.event(row)).collect(),
+        uses: caller.uses.iter().map(|line| names.used(line)).collect(),
         looks,
         changes: caller.changes.iter().map(|change| names.change(change)).collect(),
         incidents: caller.incidents.iter().map(|incident| incidents::line(incident, &moments)).collect(),

@@ -8,7 +8,7 @@ use crate::model::audit::Row;
 use crate::model::customer::ContactChange;
 use crate::model::device::Device;
 use crate::policy::{device_name, mask};
-use crate::service::caller::{COUNTED, Caller, OnDevice, recent};
+use crate::service::caller::{COUNTED, Caller, OnDevice, UsedDevice, recent};
 use crate::service::sessions::SessionView;
 use crate::web::moment::{Moment, Moments};
 
@@ -76,6 +76,22 @@ pub struct EventLine {
     pub place: Option<String>,
     /// Whether it should be looked at.
     pub is_alarm: bool,
+}
+
+/// What a device was used for.
+pub struct UseLine {
+    /// The device.
+    pub device: String,
+    /// What it used.
+    pub checker: String,
+    /// How often.
+    pub times: String,
+    /// First, if that was in another minute than the last.
+    pub first: Option<Moment>,
+    /// Last.
+    pub last: Moment,
+    /// Where, if that was told.
+    pub place: Option<String>,
 }
 
 /// A changed contact detail.
@@ -184,6 +200,20 @@ impl<'a> Names<'a> {
             words: events::words(row, &self.known),
             place: self.app.places.of(row.address.as_deref().filter(|_| is_customers)),
             is_alarm: row.outcome == "alarm",
+        }
+    }
+
+    /// A use of a device.
+    #[must_use]
+    pub fn used(&self, line: &UsedDevice) -> UseLine {
+        let uses = &line.uses;
+        UseLine {
+            device: line.device.as_ref().map_or_else(|| "A forgotten device".to_owned(), device_name::name),
+            checker: uses.checker.clone().unwrap_or_else(|| "An API that is gone".to_owned()),
+            times: if uses.count == 1 { "once".to_owned() } else { format!("{} times", uses.count) },
+            first: (uses.first_at != uses.last_at).then(|| self.moments.show(uses.first_at)),
+            last: self.moments.show(uses.last_at),
+            place: self.app.places.of(uses.address.as_deref()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The introspection endpoint (RFC 7662). The caller is proven before the token is looked at.
 
+use std::net::IpAddr;
+
 use rocket::http::{ContentType, Header};
 use rocket::response::Responder;
 use rocket::{Request, Response, post};
@@ -7,7 +9,7 @@ use rocket::{Request, Response, post};
 use super::super::Shared;
 use crate::app::App;
 use crate::metrics::label::{Answer as Counted, Refusal};
-use crate::service::introspect::{Answer, check};
+use crate::service::introspect::{Answer, Question, check};
 use crate::web::error::OAuthError;
 use crate::web::guard::body::Form;
 use crate::web::guard::credentials::Authorization;
@@ -57,6 +59,12 @@ fn kind(said: &Result<VerdictJson, OAuthError>) -> Counted {
     }
 }
 
+/// Where the request that carried the token came from, if the caller tells: further context, as RFC 7662 §2.1 allows it.
+fn client_ip(form: &Pairs) -> Result<Option<IpAddr>, OAuthError> {
+    let read = |text: &str| text.parse().map_err(|_| OAuthError::invalid_request("client_ip is not an IP address"));
+    form.get("client_ip").map(read).transpose()
+}
+
 async fn answer(
     app: &App,
     sender: &Sender,
@@ -72,7 +80,8 @@ async fn answer(
         return Err(OAuthError::invalid_client(false));
     }
     let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
-    match check(app, &sender.0, &known.client, token).await? {
+    let question = Question { token, from: client_ip(form)? };
+    match check(app, &sender.0, &known.client, question).await? {
         Answer::Active(active) => Ok(VerdictJson(active)),
         Answer::Inactive => Ok(VerdictJson(INACTIVE.to_owned())),
         Answer::Forbidden => Err(OAuthError::access_denied()),
