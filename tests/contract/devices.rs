@@ -209,7 +209,7 @@ async fn the_last_request_moves_forward_never_back() {
         let touch = async |ms, address: Option<&str>| {
             let device_id = phone.device_id.to_string();
             let seen = SeenDevice { device_id, at: at(ms), address: address.map(str::to_owned) };
-            in_one(&db, async |c| seen::devices(c, &[seen.clone()]).await).await.unwrap();
+            in_one(&db, async |c| seen::devices(c, std::slice::from_ref(&seen)).await).await.unwrap();
             let found = find(&db, &phone).await;
             (found.last_seen_at, found.address)
         };
