@@ -186,14 +186,15 @@ class Store:
 
 
 class Rescind(Process):
-    """A serving Rescind on a store."""
+    """A serving Rescind on a store, on a core of its own unless it is given both."""
 
-    def __init__(self, world, store, **settings):
+    def __init__(self, world, store, both=False, **settings):
         self.world, self.store = world, store
         port = free_port()
         given = world.settings(store) | {f"RESCIND_{name.upper()}": str(value) for name, value in settings.items()}
-        given |= {"ROCKET_PORT": str(port), "ROCKET_WORKERS": "1"}
-        super().__init__(world.cores.on_server([world.program, "serve"]), port, world.folder, given)
+        given |= {"ROCKET_PORT": str(port)} | ({} if both else {"ROCKET_WORKERS": "1"})
+        command = [world.program, "serve"]
+        super().__init__(command if both else world.cores.on_server(command), port, world.folder, given)
 
     def measures(self):
         """Counters by name and label, as the server tells them."""
