@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::place::Places;
 use crate::secret::copies::CopySealer;
 use crate::secret::csrf::Csrf;
+use crate::secret::fingerprint::{Fingerprint, Fingerprints};
 use crate::secret::keys::{KeyRing, Pepper};
 use crate::secret::password::{Cost, Hasher};
 use crate::secret::random;
@@ -40,6 +41,8 @@ pub struct Secrets {
     pub hasher: Hasher,
     /// Names throttle counters.
     pub pepper: Pepper,
+    /// Recognises credentials that were proven before.
+    pub fingerprints: Fingerprints,
 }
 
 /// What every service works with.
@@ -76,6 +79,8 @@ pub struct Checks {
     pub copies: Option<Arc<Copies>>,
     /// Copies of the records of clients that check tokens.
     pub clients: Near<String, Arc<KnownClient>>,
+    /// The same by the fingerprint of an `Authorization` header that proved one of them.
+    pub callers: Near<Fingerprint, Arc<KnownClient>>,
 }
 
 impl Checks {
@@ -88,8 +93,9 @@ impl Checks {
         let (db, clock) = (db.clone(), clock.clone());
         let making = Making { db, clock, lease: settings.lease, draw: random::id };
         let refills = if making.db.is_embedded() { 4 } else { 8 };
-        let (sessions, clients) = (Near::new(settings.near_cache, refills), Near::new(CLIENTS, refills));
-        Self { node: Arc::new(Node::new(making)), sessions, copies, clients }
+        let (clients, callers) = (Near::new(CLIENTS, refills), Near::new(CLIENTS, refills));
+        let sessions = Near::new(settings.near_cache, refills);
+        Self { node: Arc::new(Node::new(making)), sessions, copies, clients, callers }
     }
 }
 
@@ -101,6 +107,7 @@ impl App {
             csrf: Csrf::new(&keys.ring),
             hasher: Hasher::new(&keys.pepper, Cost::default(), settings.hash_threads, HASHES_WAITING),
             pepper: keys.pepper,
+            fingerprints: Fingerprints::draw(),
         };
         let limits = Limits::new(settings.limit_scale);
         let places = settings.places.clone();

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 /// An instant of wall time in UTC, whole milliseconds.
 pub type Timestamp = DateTime<Utc>;
@@ -22,8 +22,10 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the room the ban points to")]
     pub fn now(&self) -> Timestamp {
-        let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::SeqCst));
-        (Utc::now() + ahead).trunc_subsecs(3)
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        DateTime::from_timestamp_millis(ms.saturating_add(self.ahead_ms.load(Ordering::SeqCst)))
+            .unwrap_or(Timestamp::MAX_UTC)
     }
 
     /// Starts measuring a duration on the monotonic clock.

@@ -61,7 +61,7 @@ const CRATES: [(&[&str], &[&str]); 7] = [
     (&["maxminddb"], &["src/place/"]),
     (&["prometheus_client"], &["src/metrics/"]),
     (&["mimalloc"], &["src/main"]),
-    (&["argon2", "rand", "aes_siv", "hkdf", "hmac", "bcrypt"], &["src/secret/"]),
+    (&["argon2", "rand", "aes_siv", "hkdf", "hmac", "bcrypt", "siphasher"], &["src/secret/"]),
 ];
 
 /// What tells two SQL engines apart, and the only files that may.

@@ -3,3 +3,4 @@
 
 pub mod near;
 pub mod redis;
+pub mod said;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use super::said::Said;
 use crate::model::feed::AsOf;
 
 const SHARDS: usize = 16;
@@ -26,6 +27,15 @@ pub struct Copied<V> {
     pub value: V,
     /// What the view had applied.
     pub as_of: AsOf,
+    /// The last answer that was made of it.
+    pub said: Said,
+}
+
+impl<V> Copied<V> {
+    /// A copy of which no answer was made yet.
+    pub fn new(value: V, as_of: AsOf) -> Self {
+        Self { value, as_of, said: Said::default() }
+    }
 }
 
 /// One place of a shard.
@@ -171,7 +181,7 @@ mod tests {
     use super::*;
 
     fn copy(value: u32, number: i64) -> Arc<Copied<u32>> {
-        Arc::new(Copied { value, as_of: AsOf { life: 1, number } })
+        Arc::new(Copied::new(value, AsOf { life: 1, number }))
     }
 
     #[test]
@@ -183,7 +193,7 @@ mod tests {
         assert_eq!(near.get(&1).unwrap().value, 10);
         near.put(1, copy(12, 5));
         assert_eq!(near.get(&1).unwrap().value, 12);
-        near.put(1, Arc::new(Copied { value: 13, as_of: AsOf { life: 2, number: 0 } }));
+        near.put(1, Arc::new(Copied::new(13, AsOf { life: 2, number: 0 })));
         assert_eq!((near.get(&1).unwrap().value, near.len()), (13, 1));
     }
 

@@ -6,6 +6,7 @@ pub mod client_secret;
 pub mod copies;
 pub mod csrf;
 mod derive;
+pub mod fingerprint;
 pub mod keys;
 pub mod password;
 pub mod random;

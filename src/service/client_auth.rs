@@ -82,9 +82,26 @@ pub async fn prove_checker(app: &App, actor: &Actor, sent: &Credentials) -> Resu
     if let (Proof::Proven(known), Some(as_of)) = (&proof, as_of)
         && node.follows(&known.timeline)
     {
-        app.checks.clients.put(id.clone(), Arc::new(Copied { value: known.clone(), as_of }));
+        app.checks.clients.put(id.clone(), Arc::new(Copied::new(known.clone(), as_of)));
     }
     Ok(proof)
+}
+
+/// Remembers that a header proved a client, next to the copy of its record that it was proven with: with another record,
+/// or when that copy is not what the truth says any more, it proves nothing.
+pub fn remember(app: &App, header: &str, known: &Arc<KnownClient>) {
+    let Some(copy) = app.checks.clients.get(&known.client.client_id.to_string()) else { return };
+    let fingerprint = app.secrets.fingerprints.of(header);
+    let is_of = |copy: &Copied<Arc<KnownClient>>| Arc::ptr_eq(&copy.value, known);
+    if is_of(&copy) && !app.checks.callers.get(&fingerprint).is_some_and(|before| is_of(&before)) {
+        app.checks.callers.put(fingerprint, copy);
+    }
+}
+
+/// The client that a header proved before. Whether that still counts, the view says.
+#[must_use]
+pub fn remembered(app: &App, header: &str) -> Option<Arc<Copied<Arc<KnownClient>>>> {
+    app.checks.callers.get(&app.secrets.fingerprints.of(header))
 }
 
 /// Compared also where there is none to compare with: unknown names take as long.

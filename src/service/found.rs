@@ -9,6 +9,7 @@ use super::Fault;
 use crate::app::App;
 use crate::cache::near::{Copied, Crowded};
 use crate::cache::redis::Read;
+use crate::cache::said::Said;
 use crate::metrics::label::Path;
 use crate::model::epoch::Level;
 use crate::model::feed::{AsOf, History};
@@ -46,6 +47,15 @@ impl Found {
         match self {
             Self::Truth(record) => record,
             Self::Copy(copy) => &copy.value.record,
+        }
+    }
+
+    /// The last answer that was made of it, kept with a copy.
+    #[must_use]
+    pub fn said(&self) -> Option<&Said> {
+        match self {
+            Self::Truth(_) => None,
+            Self::Copy(copy) => Some(&copy.said),
         }
     }
 
@@ -118,7 +128,8 @@ async fn look_further(app: &App, token: &Reference, serial: i64) -> Result<Optio
     read(app, token.session, serial).await
 }
 
-fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
+/// The same, if it is near and can be used without a look further.
+pub fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
     let found = fit(app, app.checks.sessions.get(&token.session)?, token, serial)?;
     app.metrics.looked_up(Path::Near);
     Some(found)
@@ -130,7 +141,7 @@ async fn shared(app: &App, token: &Reference, serial: i64) -> Option<Found> {
     let history = app.checks.node.view().history()?;
     let Read { value, number } = copies.get(token.session, &history).await?;
     let as_of = app.checks.node.view().adopt(&history, number)?;
-    let copy = Arc::new(Copied { value, as_of });
+    let copy = Arc::new(Copied::new(value, as_of));
     if !is_alive(app, &copy.value.record) {
         return None;
     }
@@ -173,7 +184,7 @@ async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fa
         return from_truth(app, session, serial).await;
     }
     app.metrics.looked_up(Path::Truth);
-    let copy = Arc::new(Copied { value, as_of });
+    let copy = Arc::new(Copied::new(value, as_of));
     // Dead for good is kept as well: it spares the database those who keep asking.
     let is_gone =
         |record: &Record| record.session.ended_at.is_some() || !epochs_current(&record.session.epochs, &record.now);

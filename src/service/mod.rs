@@ -7,6 +7,7 @@ pub mod audit;
 pub mod authorize;
 pub mod bearer;
 pub mod caller;
+mod claims;
 pub mod client;
 pub mod client_auth;
 pub mod client_credentials;

@@ -25,7 +25,7 @@ impl Arrival {
         request.local_cache(|| Self {
             method: request.method(),
             id: random::letters(16),
-            path: request.uri().path().to_string(),
+            path: request.uri().path().as_str().to_owned(),
             watch: None,
         })
     }

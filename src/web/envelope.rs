@@ -3,7 +3,8 @@
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::form::Form;
-use rocket::http::uri::Origin;
+use rocket::http::uri::fmt::Path;
+use rocket::http::uri::{Origin, Segments};
 use rocket::http::{Header, Method, Status};
 use rocket::response::Responder;
 use rocket::{Data, Request, Response, Route, routes};
@@ -22,9 +23,10 @@ pub struct Envelope;
 
 /// Paths of pages: plain http is sent on to https and the host must be ours. Everything else is an API. Judged by decoded
 /// segments, as routing does: `/oauth/%61uthorize` is the same page.
-fn is_page(path: &[&str]) -> bool {
+fn is_page(path: &Segments<'_, Path>) -> bool {
     let apis = ["oauth", ".well-known", "api", "gateway", "health", "metrics"];
-    path == ["oauth", "authorize"] || !path.first().is_some_and(|first| apis.contains(first))
+    let is_api = path.get(0).is_some_and(|first| apis.contains(&first));
+    !is_api || path.clone().eq(["oauth", "authorize"])
 }
 
 #[rocket::async_trait]
@@ -39,7 +41,7 @@ impl Fairing for Envelope {
         let arrival = Arrival {
             method: request.method(),
             id: given_id(request).unwrap_or_else(|| random::letters(16)),
-            path: request.uri().path().to_string(),
+            path: request.uri().path().as_str().to_owned(),
             watch,
         };
         request.local_cache(|| arrival);
@@ -52,7 +54,7 @@ impl Fairing for Envelope {
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         security_headers(response);
         let arrival = Arrival::of(request);
-        response.set_header(Header::new("X-Request-Id", arrival.id.clone()));
+        response.set_header(Header::new("X-Request-Id", arrival.id.as_str()));
         log_line(request, arrival, response.status());
     }
 }
@@ -75,7 +77,9 @@ fn app<'r>(request: &'r Request<'_>) -> Option<&'r App> {
 
 /// An id sent by a proxy or client: up to 64 letters, digits, `-`, `_`, `.`.
 fn given_id(request: &Request<'_>) -> Option<String> {
-    let sent = request.headers().get_one("X-Request-Id")?;
+    // One pass: looking a name up hashes it letter by letter.
+    let sent = request.headers().iter().find(|header| header.name() == "X-Request-Id")?;
+    let sent = sent.value();
     let harmless = sent.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     (harmless && (1..=64).contains(&sent.len())).then(|| sent.to_owned())
 }
@@ -83,9 +87,10 @@ fn given_id(request: &Request<'_>) -> Option<String> {
 /// Where a request goes instead: plain http under an https issuer, or a page under a host that is not ours.
 fn turned_away(request: &Request<'_>) -> Option<Origin<'static>> {
     let app = app(request)?;
-    let path: Vec<&str> = request.uri().path().segments().collect();
+    let path = request.uri().path().segments();
+    let first = path.get(0);
     // Health and measures are asked for by whatever runs us; the addresses below are only for turning away.
-    if matches!(path.first(), Some(&"health" | &"metrics" | &"_turned_away")) {
+    if matches!(first, Some("health" | "metrics" | "_turned_away")) {
         return None;
     }
     if app.settings.is_https() && !is_secure(request, app) {
@@ -99,10 +104,10 @@ fn turned_away(request: &Request<'_>) -> Option<Origin<'static>> {
     }
     let host = request.host().map_or("", |host| host.domain().as_str());
     let at_console = app.settings.is_console_host(host);
-    if app.settings.console_host.is_some() && !shown_at(at_console, path.first().copied()) {
+    if app.settings.console_host.is_some() && !shown_at(at_console, first) {
         return Some(rocket::uri!("/_turned_away/host"));
     }
-    if path.first() == Some(&"console") && !console_answers(request, app) {
+    if first == Some("console") && !console_answers(request, app) {
         return Some(rocket::uri!("/_turned_away/console"));
     }
     let is_known = || at_console || app.settings.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host));
@@ -163,26 +168,40 @@ pub fn routes() -> Vec<Route> {
     routes![plain, to_https, host, console]
 }
 
+/// Headers of every answer.
+const ALWAYS: [(&str, &str); 7] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
+    ("Referrer-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+];
+
+/// The policy of answers that are no pages.
+const NOTHING: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+
 fn security_headers(response: &mut Response<'_>) {
-    // Looking a name up hashes it letter by letter. Few are there by now: comparing is cheaper.
-    let has = |name: &str| response.headers().iter().any(|header| header.name() == name);
-    let (has_policy, has_cache) = (has("Content-Security-Policy"), has("Cache-Control"));
-    let (is_readable, is_named, is_text) = (has("Access-Control-Allow-Origin"), has("Server"), is_text(response));
-    let always = [
-        ("X-Content-Type-Options", "nosniff"),
-        ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
-        ("Referrer-Policy", "same-origin"),
-        ("X-Frame-Options", "DENY"),
-        ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-        ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    ];
-    for (name, value) in always {
+    let (mut has_policy, mut has_cache, mut is_readable) = (false, false, false);
+    let (mut is_named, mut is_text) = (false, false);
+    // One pass: looking a name up hashes it letter by letter.
+    for header in response.headers().iter() {
+        match header.name() {
+            name if name == "Content-Type" => is_text = begins_with_text(header.value()),
+            name if name == "Cache-Control" => has_cache = true,
+            name if name == "Content-Security-Policy" => has_policy = true,
+            name if name == "Access-Control-Allow-Origin" => is_readable = true,
+            name if name == "Server" => is_named = true,
+            _ => {}
+        }
+    }
+    for (name, value) in ALWAYS {
         response.set_header(Header::new(name, value));
     }
     if !has_policy {
-        let none = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
-        response.set_header(Header::new("Content-Security-Policy", none));
+        response.set_header(Header::new("Content-Security-Policy", NOTHING));
     }
     if !has_cache {
         response.set_header(Header::new("Cache-Control", "no-store"));
@@ -201,10 +220,9 @@ fn security_headers(response: &mut Response<'_>) {
     }
 }
 
-/// Whether the type of the content begins with `text`.
-fn is_text(response: &Response<'_>) -> bool {
-    let kind = response.headers().iter().find(|header| header.name() == "Content-Type");
-    kind.is_some_and(|kind| kind.value().trim_start().get(..4).is_some_and(|top| top.eq_ignore_ascii_case("text")))
+/// Whether a type of content begins with `text`.
+fn begins_with_text(kind: &str) -> bool {
+    kind.trim_start().get(..4).is_some_and(|top| top.eq_ignore_ascii_case("text"))
 }
 
 /// One line per request. The path without its query: what callers put there is not ours to keep.

@@ -94,7 +94,7 @@ impl TestServer {
     pub async fn db_refill(&self, id: Uuid) -> Arc<Copied<Whole>> {
         let as_of = self.app.checks.node.view().as_of().expect("a view");
         let value = sessions::find_whole(&mut self.app.db.read().await.unwrap(), id).await.unwrap().expect("a session");
-        Arc::new(Copied { value, as_of })
+        Arc::new(Copied::new(value, as_of))
     }
 
     /// Sends a copy to Redis as a refill does, and waits until it is there.

@@ -169,7 +169,7 @@ async fn sto_01_a_copy_below_what_the_feed_keeps_or_above_what_was_applied_is_no
 
     let copy = server.db_refill(id).await;
     let later = AsOf { number: copy.as_of.number + 1, ..copy.as_of };
-    server.db_share(Arc::new(Copied { value: copy.value.clone(), as_of: later })).await;
+    server.db_share(Arc::new(Copied::new(copy.value.clone(), later))).await;
     assert_eq!(without_the_truth(&server, &redis, &pair.access).await, StatusCode::SERVICE_UNAVAILABLE);
 
     server.db_share(copy.clone()).await;

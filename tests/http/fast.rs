@@ -24,7 +24,7 @@ async fn sid(server: &TestServer, token: &str) -> Uuid {
 async fn db_refill(server: &TestServer, id: Uuid) -> Arc<Copied<sessions::Whole>> {
     let as_of = server.app.checks.node.view().as_of().expect("a view");
     let value = sessions::find_whole(&mut server.app.db.read().await.unwrap(), id).await.unwrap().expect("a session");
-    Arc::new(Copied { value, as_of })
+    Arc::new(Copied::new(value, as_of))
 }
 
 #[tokio::test(flavor = "multi_thread")]

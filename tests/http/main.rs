@@ -7,6 +7,7 @@ mod support;
 
 mod access;
 mod api;
+mod at_once;
 mod attacks;
 mod audit;
 mod audit_failure;

@@ -162,6 +162,11 @@ async fn read(
     String::from_utf8(bytes).map_err(|_| (Status::BadRequest, "The body is not UTF-8"))
 }
 
+/// Whether a body of this type is read as a form.
+pub(super) fn is_utf8_form(kind: &ContentType) -> bool {
+    kind.is_form() && is_utf8(kind)
+}
+
 fn is_utf8(kind: &ContentType) -> bool {
     kind.param("charset").is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
 }

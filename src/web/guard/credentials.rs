@@ -11,7 +11,7 @@ use super::info::{RequestInfo, Sender};
 use super::pairs::{Pairs, decode};
 use crate::app::App;
 use crate::secret::text::SecretText;
-use crate::service::client_auth::{Credentials, KnownClient, Proof, prove, prove_checker};
+use crate::service::client_auth::{Credentials, KnownClient, Proof, prove, prove_checker, remember};
 use crate::web::error::OAuthError;
 
 /// The `Authorization` headers as sent: none, one, or too many.
@@ -37,7 +37,12 @@ impl Authorization {
     /// The same for a client that checks tokens: its epochs are not to be used.
     pub async fn checker(&self, app: &App, sender: &Sender, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
-        self.proven(form, prove_checker(app, &sender.0, &sent).await?)
+        let known = self.proven(form, prove_checker(app, &sender.0, &sent).await?)?;
+        // Only a header proves somebody whatever the body says.
+        if let ([header], Credentials::Basic(..)) = (&self.0[..], &sent) {
+            remember(app, header.expose(), &known);
+        }
+        Ok(known)
     }
 
     fn proven(&self, form: &Pairs, proof: Proof) -> Result<Arc<KnownClient>, OAuthError> {

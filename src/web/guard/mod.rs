@@ -7,6 +7,7 @@ pub mod cookies;
 pub mod credentials;
 pub mod info;
 pub mod pairs;
+pub mod plain;
 pub mod query;
 pub mod refusal;
 pub mod same_origin;

@@ -7,5 +7,5 @@ use rocket::{Route, routes};
 /// Everything mounted for resource servers.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![introspect::introspect]
+    routes![introspect::introspect].into_iter().map(introspect::at_once).collect()
 }

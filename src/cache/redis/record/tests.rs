@@ -85,7 +85,7 @@ prop_compose! {
         timeline in "[0-9A-F]{8}|file",
     ) -> Copied<Whole> {
         let record = Record { session, now, global_found, level, token_revoked: false };
-        Copied { value: Whole { record, revoked, is_whole: true, timeline }, as_of: AsOf { life: 3, number } }
+        Copied::new(Whole { record, revoked, is_whole: true, timeline }, AsOf { life: 3, number })
     }
 }
 

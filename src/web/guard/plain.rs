@@ -1,0 +1,76 @@
+//! The plainest question there is, read where it lies: one `Authorization` header, and a short form of a token that has
+//! arrived whole. Nothing is refused here: whatever is not as plain as that is for the strict reading of [`super::body`],
+//! which reads a genuine token the same.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use rocket::Request;
+use rocket::data::Data;
+
+use super::body::is_utf8_form;
+use crate::service::introspect::Question;
+
+/// Longest form that is read here: as much as can be looked at before it is taken.
+const MOST: usize = 512;
+
+/// What headers say of a plain question.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'r> {
+    /// The one `Authorization` header.
+    pub authorization: &'r str,
+    /// How long the form is announced to be.
+    length: usize,
+}
+
+impl<'r> Plain<'r> {
+    /// The headers, if they announce a plain question. One pass: looking a name up hashes it letter by letter.
+    #[must_use]
+    pub fn of(request: &'r Request<'_>) -> Option<Self> {
+        if request.uri().query().is_some() || !request.content_type().is_some_and(is_utf8_form) {
+            return None;
+        }
+        let (mut authorization, mut length) = (None, None);
+        for header in request.headers().iter() {
+            let Cow::Borrowed(value) = header.value else { return None };
+            match header.name.as_str() {
+                name if is(name, "authorization") && authorization.is_none() => authorization = Some(value),
+                name if is(name, "content-length") && length.is_none() => length = Some(value),
+                name if ["authorization", "content-length", "transfer-encoding"].iter().any(|odd| is(name, odd)) => {
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        let length = length?.parse().ok().filter(|length| (1..=MOST).contains(length))?;
+        Some(Self { authorization: authorization?, length })
+    }
+
+    /// What stands in the place of the token, and the address told with it, if the form is all here and no longer or shorter than
+    /// announced. As it was sent: a genuine token is spelt with letters and digits that need no escape, and anything else is none.
+    pub async fn question<'d>(&self, data: &'d mut Data<'_>) -> Option<Question<'d>> {
+        {
+            let mut arrival = pin!(data.peek(MOST));
+            // What is not here yet is waited for where that has an end.
+            poll_fn(|context| Poll::Ready(arrival.as_mut().poll(context).is_ready())).await.then_some(())?;
+        }
+        let is_whole = data.peek_complete();
+        let form = Some(data.peek(MOST).await).filter(|form| is_whole && form.len() == self.length)?;
+        let mut pairs = std::str::from_utf8(form).ok()?.strip_prefix("token=")?.split('&');
+        let (mut question, mut is_hinted) = (Question { token: pairs.next()?, from: None }, false);
+        for pair in pairs {
+            match pair.split_once('=')? {
+                ("token_type_hint", "access_token") if !is_hinted => is_hinted = true,
+                ("client_ip", ip) if question.from.is_none() => question.from = Some(ip.parse().ok()?),
+                _ => return None,
+            }
+        }
+        Some(question)
+    }
+}
+
+fn is(name: &str, wanted: &str) -> bool {
+    name.eq_ignore_ascii_case(wanted)
+}
