@@ -31,22 +31,22 @@ pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let ((eights, rest), (fives, last)) = (text.as_bytes().as_chunks::<8>(), bytes.as_chunks_mut::<5>());
     let mut odd = 0;
     for (from, into) in eights.iter().zip(fives) {
-        (*into, odd) = five(from, odd);
+        (*into, odd) = five(*from, odd);
     }
     let mut padded = [b'a'; 8];
     padded[..rest.len()].copy_from_slice(rest);
     let whole;
-    (whole, odd) = five(&padded, odd);
+    (whole, odd) = five(padded, odd);
     let (whole, stray) = whole.split_at(last.len());
     last.copy_from_slice(whole);
     (odd < 32 && stray.iter().all(|byte| *byte == 0)).then_some(bytes)
 }
 
 /// The five bytes of eight characters; `odd` becomes 32 or more, and stays so, if one of them stands for nothing.
-fn five(text: &[u8; 8], mut odd: u8) -> ([u8; 5], u8) {
+fn five(text: [u8; 8], mut odd: u8) -> ([u8; 5], u8) {
     let mut held = 0_u64;
     for byte in text {
-        let value = VALUES[usize::from(*byte)];
+        let value = VALUES[usize::from(byte)];
         odd |= value;
         held = held << 5 | u64::from(value & 31);
     }
