@@ -114,7 +114,7 @@ async fn refuse(app: &App, actor: &Actor, id: &str, is_client: bool) -> Result<P
     if let Err(wait) = allowance::take(app, actor, Rule::FailedClientAuthPerAddress, &from).await {
         return Ok(Proof::TooMany(wait));
     }
-    if let Err(wait) = app.limits.take(Rule::FailedClientAuthPerClient, id, app.clock.now()) {
+    if let Err(wait) = app.limits.take(Rule::FailedClientAuthPerClient, id, app.clock.now()).await {
         app.metrics.limited(Rule::FailedClientAuthPerClient);
         let rule = Rule::FailedClientAuthPerClient.name();
         allowance::tell(app, actor, rule, claimed, Told::refused(Action::RateLimit, "limit", rule).because(claimed))

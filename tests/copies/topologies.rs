@@ -104,7 +104,7 @@ async fn sto_10_a_cluster() {
     let hosts: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
     let url = format!("redis://rescind:hunter2@{}", hosts.join(","));
     let server = is_used(&bank(&url).await, &url).await;
-    let spread = nodes.iter().filter(|node| !node.keys().is_empty()).count();
+    let spread = nodes.iter().filter(|node| !node.copies().is_empty()).count();
     assert!(spread > 1, "all on one node of three");
 
     nodes[0].kill();
@@ -133,7 +133,7 @@ async fn sto_10_sentinels_and_a_failover() {
     let hosts = format!("127.0.0.1:{},127.0.0.1:{seen}", crate::support::program::free_port());
     let url = format!("redis+sentinel://{hosts}/bank?sentinel_password=watchword");
     let server = is_used(&bank(&url).await, &url).await;
-    until("the replica has them, too", async || second.keys().len() >= 4).await;
+    until("the replica has them, too", async || second.copies().len() >= 4).await;
 
     first.kill();
     let mut pairs = Vec::new();
@@ -143,8 +143,8 @@ async fn sto_10_sentinels_and_a_failover() {
         pairs.push(pair);
     }
     until("a new master", async || second.ask::<String>(&[b"INFO", b"replication"]).contains("role:master")).await;
-    let before = second.keys().len();
+    let before = second.copies().len();
     server.until_redis_answers().await;
-    assert!(second.keys().len() > before, "the new master is written to");
+    assert!(second.copies().len() > before, "the new master is written to");
     is_used(&server, &url).await;
 }
