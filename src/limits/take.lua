@@ -37,6 +37,8 @@ if over <= 0 then arrival = ahead + interval end
 if over <= 0 or is_set_back then
   local rest = math.fmod(arrival, 1000000)
   local at = string.format('%.0f %.0f', now + (arrival - rest) / 1000000, rest)
-  redis.call('SET', KEYS[1], at, 'PX', string.format('%.0f', math.max(math.ceil(arrival / 1000000), 1)))
+  -- A second longer than is left of it, for callers whose clocks are behind.
+  local ttl = math.min(math.ceil(arrival / 1000000) + 1000, minute)
+  redis.call('SET', KEYS[1], at, 'PX', string.format('%.0f', ttl))
 end
 return math.max(over, 0)

@@ -7,6 +7,7 @@ mod support;
 
 mod bank;
 mod forged;
+mod limits;
 mod lost;
 mod nodes;
 mod topologies;

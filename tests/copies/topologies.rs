@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rescind::limits::Rule;
+
 use crate::bank::{bank, until};
 use crate::support::TestServer;
 use crate::support::redis::Redis;
 
 /// What docs/operating.md tells operators to give us, and not a right more.
-const USER: &str = "user default off\nuser rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set";
+const USER: &str =
+    "user default off\nuser rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set +eval +evalsha";
 /// The same in a cluster.
 const CLUSTER_USER: &str = "user default on nopass ~* &* +@all\n\
-     user rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set +cluster|slots +ping";
+     user rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set +eval +evalsha +cluster|slots +ping";
 
 /// Copies arrive, and a node without memory answers from them alone.
 async fn is_used(server: &TestServer, redis: &str) -> TestServer {
@@ -27,6 +30,15 @@ async fn is_used(server: &TestServer, redis: &str) -> TestServer {
     assert_eq!((next.counts().found, next.counts().failed), (4, 0));
     next.db_show_sessions().await;
     next
+}
+
+/// Limits are counted in Redis, of many keys.
+async fn counts_limits(server: &TestServer) {
+    let limits = &server.app.limits;
+    for key in 0..20 {
+        limits.take(Rule::AskPerStaff, &format!("somebody {key}"), server.app.clock.now()).await.expect("one");
+    }
+    assert_eq!(limits.away(), 0);
 }
 
 /// Checks go on, and nothing is read from or written to Redis.
@@ -69,7 +81,7 @@ async fn sec_03_over_tls_as_a_user_who_may_do_nothing_else() {
     let redis = Redis::start_with(&tls(folder.path()));
     let ca = folder.path().join("ca.pem").display().to_string();
     let url = format!("rediss://rescind:hunter2@127.0.0.1:{}?ca={ca}", redis.port);
-    is_used(&bank(&url).await, &url).await;
+    counts_limits(&is_used(&bank(&url).await, &url).await).await;
 
     is_not_used(&url.replace("hunter2", "hunter3")).await;
     is_not_used(&url.replace("rescind:hunter2@", "")).await;
@@ -106,6 +118,9 @@ async fn sto_10_a_cluster() {
     let server = is_used(&bank(&url).await, &url).await;
     let spread = nodes.iter().filter(|node| !node.copies().is_empty()).count();
     assert!(spread > 1, "all on one node of three");
+    counts_limits(&server).await;
+    let spread = nodes.iter().filter(|node| !node.keys("rescind:nyb:l:*").is_empty()).count();
+    assert_eq!(spread, 3, "limits are counted on all nodes");
 
     nodes[0].kill();
     for _ in 0..8 {
@@ -146,5 +161,5 @@ async fn sto_10_sentinels_and_a_failover() {
     let before = second.copies().len();
     server.until_redis_answers().await;
     assert!(second.copies().len() > before, "the new master is written to");
-    is_used(&server, &url).await;
+    counts_limits(&is_used(&server, &url).await).await;
 }
