@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::gcra::{Allowance, Wait};
 use super::rules::Rule;
@@ -41,19 +41,32 @@ impl Here {
         floor: i64,
         now: i64,
     ) -> Result<(), Wait> {
-        let hash = self.hasher.hash_one((rule, key));
-        let shard = usize::try_from(hash >> 48).unwrap_or_default() % SHARDS;
-        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
-
+        let (hash, mut shard) = self.shard(rule, key);
         let taken = allowance.take(shard.get(&hash).copied(), floor, now);
         if let Some(arrival) = taken.kept {
-            if shard.len() >= MOST_KEYS && !shard.contains_key(&hash) {
-                forget(&mut shard, now);
-            }
-            shard.insert(hash, arrival);
+            keep(&mut shard, hash, arrival, now);
         }
         taken.answer
     }
+
+    /// Notes that a key has used everything up.
+    pub(super) fn use_up(&self, (rule, key): (Rule, &str), allowance: Allowance, now: i64) {
+        let (hash, mut shard) = self.shard(rule, key);
+        keep(&mut shard, hash, now.saturating_add(allowance.whole), now);
+    }
+
+    fn shard(&self, rule: Rule, key: &str) -> (u64, MutexGuard<'_, Shard>) {
+        let hash = self.hasher.hash_one((rule, key));
+        let shard = usize::try_from(hash >> 48).unwrap_or_default() % SHARDS;
+        (hash, self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn keep(shard: &mut Shard, hash: u64, arrival: i64, now: i64) {
+    if shard.len() >= MOST_KEYS && !shard.contains_key(&hash) {
+        forget(shard, now);
+    }
+    shard.insert(hash, arrival);
 }
 
 /// Makes room in a full shard: at least half of it is free afterwards, so a flood of new keys pays for this once in thousands.

@@ -72,15 +72,24 @@ impl Limits {
 
     async fn take_shared(&self, shared: &Shared, what: (Rule, &str), now: i64) -> Result<(), Wait> {
         match shared.take(what, Allowance::of(what.0, self.scale, 1), now).await {
-            Ok(answer) => answer,
+            Ok(Err(wait)) => {
+                // Remembered, in case the next answer is late.
+                self.here.use_up(what, self.share(what.0), nanos(now));
+                Err(wait)
+            }
+            Ok(Ok(())) => Ok(()),
             Err(Lost(floor)) => self.take_here(what, floor, now),
         }
     }
 
     /// `floor` and `now` in Unix milliseconds.
     fn take_here(&self, what: (Rule, &str), floor: i64, now: i64) -> Result<(), Wait> {
-        let nanos = |ms: i64| ms.saturating_mul(1_000_000);
-        self.here.take(what, Allowance::of(what.0, self.scale, self.nodes()), nanos(floor), nanos(now))
+        self.here.take(what, self.share(what.0), nanos(floor), nanos(now))
+    }
+
+    /// What this process may give by itself.
+    fn share(&self, rule: Rule) -> Allowance {
+        Allowance::of(rule, self.scale, self.nodes())
     }
 
     /// How many nodes there are, as far as is known.
@@ -94,6 +103,10 @@ impl Limits {
     pub fn away(&self) -> u64 {
         self.shared.as_ref().map_or(0, Shared::away)
     }
+}
+
+fn nanos(ms: i64) -> i64 {
+    ms.saturating_mul(1_000_000)
 }
 
 #[cfg(test)]

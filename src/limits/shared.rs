@@ -14,8 +14,8 @@
 //! sixtieth of an allowance more.
 //!
 //! **Forgetting** must not give a second allowance. A Redis that was started anew, flushed, or taken over by one that knew
-//! nothing lacks the second key: then everything in that bucket counts as nearly used up from now on. A node that could not
-//! reach Redis, and so counted by itself, says so with its next calls, to the same effect (see `turn`).
+//! nothing lacks the second key: then everything in that bucket counts as nearly used up from now on. A node that had no
+//! connection, and so counted by itself, says so with its next calls, to the same effect (see `turn`).
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,9 +101,10 @@ impl Shared {
                 let over = u64::try_from(over).unwrap_or(0);
                 Ok(if over == 0 { Ok(()) } else { Err(Wait(Duration::from_nanos(over))) })
             }
-            Err(_) => {
+            Err(trouble) => {
                 self.away.fetch_add(1, Ordering::Relaxed);
-                Err(Lost(self.turn().lose(now)))
+                let is_gone = matches!(trouble, Trouble::Away);
+                Err(Lost(self.turn().miss(is_gone, now)))
             }
         }
     }

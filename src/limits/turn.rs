@@ -1,6 +1,9 @@
 //! Whose counts decide: those in Redis, or this process's own. Neither knows what the other gave, so at every change of hands
 //! each key counts as (nearly) used up from that moment on, and has its allowance back a minute later. That is what keeps a
 //! minute's sum within one allowance, however often Redis goes and comes.
+//!
+//! A single call that fails while the connection stands changes no hands: it was most likely counted there, only the answer
+//! was late. This process then gives little, and nothing to whom Redis has just refused; too many of them end the connection.
 
 /// For how long a change of hands is felt, in milliseconds: a whole allowance comes back in a minute.
 pub(super) const MINUTE: i64 = 60_000;
@@ -41,8 +44,13 @@ impl Turn {
         }
     }
 
-    /// Redis has failed: this process counts by itself. From which time on a key has its whole allowance back, at least.
-    pub(super) fn lose(&mut self, now: i64) -> i64 {
+    /// Redis has not answered, or is gone altogether: this process counts by itself. From which time on a key has its whole
+    /// allowance back, at least.
+    pub(super) fn miss(&mut self, is_gone: bool, now: i64) -> i64 {
+        if is_gone || self.lost.is_some() { self.lose(now) } else { now + MINUTE - AT_ONCE }
+    }
+
+    fn lose(&mut self, now: i64) -> i64 {
         if self.lost.is_none() {
             let is_first = self.floor <= now;
             self.lost = Some(now);
@@ -69,6 +77,18 @@ mod tests {
         assert_eq!(after, Absence { lost: 2_000, back: 5_000 });
         turn.found(after);
         assert_eq!(turn.absence(9_000), after, "every later call tells of it too: not all keys are in one place");
+    }
+
+    #[test]
+    fn rat_02_a_late_answer_gives_little_and_is_no_loss() {
+        let mut turn = Turn::default();
+        for now in [1_000_000, 1_000_001, 1_030_000] {
+            assert_eq!(turn.miss(false, now), now + MINUTE - AT_ONCE);
+        }
+        assert_eq!(turn.absence(1_040_000), Absence::default());
+        let floor = turn.miss(true, 1_040_000);
+        assert_eq!(turn.miss(false, 1_050_000), floor, "the first call to a Redis that was found again");
+        assert_eq!(turn.absence(1_060_000), Absence { lost: 1_040_000, back: 1_060_000 });
     }
 
     #[test]
