@@ -50,8 +50,8 @@ impl Allowance {
         Self { interval, whole: interval.saturating_mul(share(rule.burst())) }
     }
 
-    /// Takes one. `stored`: the arrival time of the key, if one is known; `floor`: it is at least this. Both and `now` in Unix
-    /// nanoseconds.
+    /// Takes one. `stored`: the arrival time of the key, if one is known; `floor`: it is at least this, but for the one that
+    /// whoever comes first may always have. Both and `now` in Unix nanoseconds.
     ///
     /// The clocks of two nodes that share a number may differ by a second: then the one that is behind sees a time further
     /// ahead than it would store itself, and waits that much longer. A time two whole allowances ahead can't come from that:
@@ -60,7 +60,7 @@ impl Allowance {
         let ahead = stored.map_or(0, |stored| stored.saturating_sub(now).max(0));
         let is_set_back = ahead > self.whole.saturating_mul(2);
         let ahead = if is_set_back { self.whole } else { ahead };
-        let ahead = ahead.max(floor.saturating_sub(now).clamp(0, self.whole));
+        let ahead = ahead.max(floor.saturating_sub(now).clamp(0, self.whole - self.interval));
         let arrival = ahead.saturating_add(self.interval);
         let over = u64::try_from(arrival.saturating_sub(self.whole)).unwrap_or(0);
         if over > 0 {
@@ -124,10 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn rat_02_a_floor_counts_as_used_and_never_for_more_than_everything() {
+    fn rat_02_a_floor_counts_as_used_and_leaves_one() {
         let allowance = Allowance::of(Rule::SignInPerAddress, 1, 1);
         for (floor, allowed) in
-            [(-MINUTE, 60), (0, 60), (MINUTE / 2, 30), (57 * MINUTE / 60, 3), (MINUTE, 0), (i64::MAX, 0)]
+            [(-MINUTE, 60), (0, 60), (MINUTE / 2, 30), (57 * MINUTE / 60, 3), (MINUTE, 1), (i64::MAX, 1)]
         {
             let (mut stored, mut count) = (None, 0);
             while let Taken { kept, answer: Ok(()) } = allowance.take(stored, floor, 0) {

@@ -29,7 +29,8 @@ local ahead = 0
 if ms then ahead = math.max((tonumber(ms) - now) * 1000000 + tonumber(ns), 0) end
 local is_set_back = ahead > 2 * whole
 if is_set_back then ahead = whole end
-ahead = math.max(ahead, math.min((floor - now) * 1000000, whole))
+-- Whoever comes first may always have one.
+ahead = math.max(ahead, math.min((floor - now) * 1000000, whole - interval))
 
 local over = ahead + interval - whole
 local arrival = ahead

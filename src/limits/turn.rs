@@ -7,9 +7,9 @@
 
 /// For how long a change of hands is felt, in milliseconds: a whole allowance comes back in a minute.
 pub(super) const MINUTE: i64 = 60_000;
-/// What everybody may have at once after a change of hands, of that minute: a twentieth of the allowance, so that whoever
-/// comes once is not turned away. Only if there was no other change in the minute before.
-pub(super) const AT_ONCE: i64 = 3_000;
+/// What everybody may have at once after a change of hands, of that minute: a fortieth of the allowance. Only if there was no
+/// other change in the minute before. One they may always have: whoever comes once is not turned away.
+pub(super) const AT_ONCE: i64 = 1_500;
 
 /// When this process lost Redis, and when it found it again; Unix milliseconds, 0 for never. In between it has counted by
 /// itself, and Redis knows nothing of that.
