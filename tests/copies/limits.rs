@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use rescind::clock::{Clock, Timestamp};
-use rescind::limits::{Limits, Rule, Sharing};
+use rescind::limits::{Limits, Rule, Sharing, Wait};
 use rescind::model::redis_address::RedisAddress;
 use rescind::secret::keys::Pepper;
 
@@ -58,6 +58,11 @@ async fn allowed(nodes: &[Arc<Limits>; 3], rule: Rule, key: &'static str, now: T
         });
     }
     askers.join_all().await.into_iter().sum()
+}
+
+/// How often they counted by themselves.
+fn away(nodes: &[Arc<Limits>; 3]) -> u64 {
+    nodes.iter().map(|node| node.away()).sum()
 }
 
 /// Waits until all nodes count in Redis again. Asks for keys that no test looks at.
@@ -136,7 +141,7 @@ async fn rat_02_clocks_that_differ_or_go_back_are_answered_alike_too() {
             let at = now() + TimeDelta::seconds(seconds);
             let (one, other) = (local.take(rule, "a", at).await, together.take(rule, "a", at).await);
             assert_eq!(one, other, "{seconds}");
-            answers.push(one.map_err(|wait| wait.seconds()));
+            answers.push(one.map_err(Wait::seconds));
         }
     }
     assert_eq!(answers[60..65], [Err(1), Err(2), Err(2), Err(61), Err(61)]);
@@ -155,7 +160,7 @@ async fn rat_02_three_nodes_give_one_allowance_and_not_one_more() {
         let later = now() + TimeDelta::seconds(30);
         assert_eq!(allowed(&nodes, rule, "a", later).await, rule.per_minute() / 2, "{rule:?}");
     }
-    assert_eq!(nodes.iter().map(|node| node.away()).sum::<u64>(), 0);
+    assert_eq!(away(&nodes), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,7 +237,7 @@ async fn rat_02_a_redis_that_loses_a_script_or_is_filled_by_others_still_counts(
     let rule = Rule::SignInPerAddress;
     redis.ask::<()>(&[b"SCRIPT", b"FLUSH"]);
     assert_eq!(allowed(&nodes, rule, "a", now()).await, rule.per_minute());
-    assert_eq!(nodes.iter().map(|node| node.away()).sum::<u64>(), 0, "it was told the script again");
+    assert_eq!(away(&nodes), 0, "it was told the script again");
 
     // Whoever can write there can refuse people, but not for ever, and not end a process.
     for forged in ["x", "", "99999999999999999999999999999999 1", "-1 -1", "nan nan", "1e9 1e9"] {
