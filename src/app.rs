@@ -9,7 +9,7 @@ use crate::cache::near::Near;
 use crate::cache::redis::{Copies, Sharing};
 use crate::clock::{Clock, unix_seconds};
 use crate::config::{Keys, Settings};
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::metrics::Metrics;
 use crate::place::Places;
 use crate::secret::copies::CopySealer;
@@ -99,6 +99,15 @@ impl Checks {
     }
 }
 
+/// Counts that all nodes share where there is a Redis, also where copies are not.
+fn limits(settings: &Settings, clock: &Clock, node: &Node, pepper: &Pepper) -> Limits {
+    let limits = Limits::new(settings.limit_scale, node.registered());
+    let Some(address) = settings.redis.clone() else { return limits };
+    let (pepper, prefix) = (pepper.clone(), settings.token_prefix.clone());
+    let (clock, deadline) = (clock.clone(), settings.redis_deadline);
+    limits.shared_in(limits::Sharing { address, pepper, prefix, clock, deadline })
+}
+
 impl App {
     /// Wires an app on an open, migrated database.
     pub fn new(settings: Settings, db: Db, keys: Keys, clock: Clock) -> Result<Self, SealError> {
@@ -109,9 +118,9 @@ impl App {
             pepper: keys.pepper,
             fingerprints: Fingerprints::draw(),
         };
-        let limits = Limits::new(settings.limit_scale);
-        let places = settings.places.clone();
         let checks = Checks::new(&settings, &db, &clock, &keys.ring);
+        let limits = limits(&settings, &clock, &checks.node, &secrets.pepper);
+        let places = settings.places.clone();
         let metrics = Metrics::new(unix_seconds(clock.now()));
         let activity = Activity::default();
         Ok(Self { settings, db, secrets, limits, clock, places, activity, checks, metrics })
@@ -121,14 +130,17 @@ impl App {
     /// answer.
     #[must_use]
     pub fn serve_checks(&self) -> Serving {
+        self.limits.connect();
         if let Some(copies) = &self.checks.copies {
             copies.connect();
         }
         self.checks.node.serve(if self.settings.is_fast { Role::Fast } else { Role::Plain })
     }
 
-    /// Waits until it is known whether Redis answers, so that the first checks find what is there. Not for long.
-    pub async fn looked_for_copies(&self) {
+    /// Waits until it is known whether Redis answers, so that the first checks find what is there, and limits
+    /// are counted together from the first. Not for long.
+    pub async fn looked_for_redis(&self) {
+        self.limits.tried().await;
         if let Some(copies) = &self.checks.copies {
             copies.tried().await;
         }

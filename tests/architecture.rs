@@ -38,7 +38,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("cache", &["clock", "model", "secret", "store"]),
     ("view", &["clock", "model", "store"]),
     ("send", &["clock", "model", "store"]),
-    ("limits", &["clock", "model"]),
+    ("limits", &["cache", "clock", "model", "secret"]),
     ("metrics", &["limits", "model"]),
     ("store", &["clock", "metrics", "model"]),
     ("config", &["model", "place", "policy", "secret"]),

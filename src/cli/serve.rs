@@ -50,7 +50,7 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
     let rocket = web::mount(app.clone());
     let watched = watch(&app, rocket.state::<Draining>().cloned().unwrap_or_default()).await?;
     let serving = app.serve_checks();
-    app.looked_for_copies().await;
+    app.looked_for_redis().await;
     let jobs = tokio::spawn(jobs::run(app.clone()));
     let rocket = rocket.attach(AdHoc::on_shutdown("draining", |rocket| {
         Box::pin(async move {

@@ -1,26 +1,13 @@
 //! The generic cell rate algorithm (ITU-T I.371, annex A): per key one number, the theoretical arrival time at which the key
-//! has its whole allowance back. No queue, no window edges, and memory is bounded.
+//! has its whole allowance back. No queue, no window edges. Here is the arithmetic alone; `here` keeps the numbers in this
+//! process, `shared` in Redis, whose script says the same in Lua (a test compares the two, answer by answer).
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::rules::Rule;
-use crate::clock::Timestamp;
-
-/// Locks among which the keys are spread.
-const SHARDS: usize = 32;
-
-/// Most keys of one shard: half a million keys in all, at about 20 bytes each.
-const MOST_KEYS: usize = 16_384;
 
 /// The span over which a whole allowance comes back, in nanoseconds.
 const MINUTE: i64 = 60_000_000_000;
-
-/// Hash of rule and key, and the theoretical arrival time in Unix nanoseconds.
-type Shard = HashMap<u64, i64>;
 
 /// Time until one more is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,146 +21,59 @@ impl Wait {
     }
 }
 
-/// Counts of this process. A full shard never refuses anybody: it forgets keys that have their whole allowance back, which
-/// changes nothing, and, should that not be enough, the half of the others that has used the smallest part of its allowance.
-/// So heavy users stay counted, and whoever wants to be forgotten must bring half a million addresses within a minute.
-///
-/// Keys are kept as 64-bit hashes under a random key of this process, so a key's length costs no memory.
-#[derive(Debug)]
-pub struct Limits {
-    scale: u32,
-    hasher: RandomState,
-    shards: [Mutex<Shard>; SHARDS],
-}
-
-impl Limits {
-    /// Empty counts. `scale` multiplies every allowance of the table; 0 counts as 1.
-    #[must_use]
-    pub fn new(scale: u32) -> Self {
-        Self { scale: scale.max(1), hasher: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) }
-    }
-
-    /// Takes one of `key`'s allowance under `rule`. Refused without taking when nothing is left: a caller that keeps asking
-    /// does not lock itself out.
-    pub fn take(&self, rule: Rule, key: &str, now: Timestamp) -> Result<(), Wait> {
-        let hash = self.hasher.hash_one((rule, key));
-        let shard = usize::try_from(hash >> 48).unwrap_or_default() % SHARDS;
-        let now = now.timestamp_millis().saturating_mul(1_000_000);
-        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
-
-        let arrival = self.allowance(rule).arrival(shard.get(&hash).copied(), now)?;
-        if shard.len() >= MOST_KEYS && !shard.contains_key(&hash) {
-            forget(&mut shard, now);
-        }
-        shard.insert(hash, arrival);
-        Ok(())
-    }
-
-    fn allowance(&self, rule: Rule) -> Allowance {
-        let scale = i64::from(self.scale);
-        let per_minute = i64::from(rule.per_minute()) * scale;
-        // Rounded up: never more than the table says.
-        let interval = (MINUTE + per_minute - 1) / per_minute;
-        Allowance { interval, whole: interval.saturating_mul(i64::from(rule.burst()) * scale) }
-    }
-}
-
 /// An allowance in time, nanoseconds.
-#[derive(Clone, Copy)]
-struct Allowance {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Allowance {
     /// In which one comes back.
-    interval: i64,
+    pub(super) interval: i64,
     /// In which all come back.
-    whole: i64,
+    pub(super) whole: i64,
+}
+
+/// One that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// The arrival time to be kept from now on; nothing if it stays as it is.
+    pub(super) kept: Option<i64>,
+    /// Whether it was given, or how long until it can be.
+    pub(super) answer: Result<(), Wait>,
 }
 
 impl Allowance {
-    /// The arrival time after taking one more, or how long until one more may be taken. A stored time further ahead than a
-    /// whole allowance means that the clock went back; it counts as everything used.
-    fn arrival(self, stored: Option<i64>, now: i64) -> Result<i64, Wait> {
-        let full = now.saturating_add(self.whole);
-        let arrival = stored.unwrap_or(now).clamp(now, full).saturating_add(self.interval);
-        let over = u64::try_from(arrival - full).unwrap_or(0);
-        if over == 0 { Ok(arrival) } else { Err(Wait(Duration::from_nanos(over))) }
+    /// Of a rule, multiplied by `scale`; of so many equal shares, one. At least one a minute.
+    pub(super) fn of(rule: Rule, scale: u32, shares: usize) -> Self {
+        let shares = i64::try_from(shares).unwrap_or(i64::MAX).max(1);
+        let share = |count: u32| (i64::from(count) * i64::from(scale) / shares).max(1);
+        let per_minute = share(rule.per_minute());
+        // Rounded up: never more than the table says.
+        let interval = (MINUTE + per_minute - 1) / per_minute;
+        Self { interval, whole: interval.saturating_mul(share(rule.burst())) }
     }
-}
 
-/// Makes room in a full shard: at least half of it is free afterwards, so a flood of new keys pays for this once in thousands.
-fn forget(shard: &mut Shard, now: i64) {
-    shard.retain(|_, arrival| *arrival > now);
-    if shard.len() <= MOST_KEYS / 2 {
-        return;
-    }
-    let mut arrivals: Vec<i64> = shard.values().copied().collect();
-    // Every rule gives its whole allowance back in a minute: the later the arrival, the larger the part used.
-    let (_, middle, _) = arrivals.select_nth_unstable(MOST_KEYS / 2);
-    let middle = *middle;
-    shard.retain(|_, arrival| *arrival > middle);
-}
-
-/// The key of an address: IPv4 whole, also when mapped into IPv6; IPv6 by its /64, which one subscriber has to themselves.
-#[must_use]
-pub fn address_key(ip: IpAddr) -> String {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => {
-            let network = u128::from(ip) >> 64 << 64;
-            format!("{}/64", Ipv6Addr::from(network))
+    /// Takes one. `stored`: the arrival time of the key, if one is known; `floor`: it is at least this, but for the one that
+    /// whoever comes first may always have. Both and `now` in Unix nanoseconds.
+    ///
+    /// The clocks of two nodes that share a number may differ by a second: then the one that is behind sees a time further
+    /// ahead than it would store itself, and waits that much longer. A time two whole allowances ahead can't come from that:
+    /// a clock was set back, and the key counts as used up from now on, lest it be locked out until the clock is there again.
+    pub(super) fn take(self, stored: Option<i64>, floor: i64, now: i64) -> Taken {
+        let ahead = stored.map_or(0, |stored| stored.saturating_sub(now).max(0));
+        let is_set_back = ahead > self.whole.saturating_mul(2);
+        let ahead = if is_set_back { self.whole } else { ahead };
+        let ahead = ahead.max(floor.saturating_sub(now).clamp(0, self.whole - self.interval));
+        let arrival = ahead.saturating_add(self.interval);
+        let over = u64::try_from(arrival.saturating_sub(self.whole)).unwrap_or(0);
+        if over > 0 {
+            let kept = is_set_back.then(|| now.saturating_add(ahead));
+            return Taken { kept, answer: Err(Wait(Duration::from_nanos(over))) };
         }
+        Taken { kept: Some(now.saturating_add(arrival)), answer: Ok(()) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, TimeDelta};
-
-    fn now() -> Timestamp {
-        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
-    }
-
-    /// How many are allowed at one instant.
-    fn taken(limits: &Limits, rule: Rule, key: &str, now: Timestamp) -> u32 {
-        std::iter::repeat_with(|| limits.take(rule, key, now)).take_while(Result::is_ok).map(|_| 1).sum()
-    }
-
-    #[test]
-    fn rat_01_every_rule_allows_its_limit_and_refuses_one_more() {
-        for scale in [1, 3] {
-            let limits = Limits::new(scale);
-            for rule in Rule::ALL {
-                for _ in 0..rule.burst() * scale {
-                    assert_eq!(limits.take(rule, "a", now()), Ok(()), "{rule:?}");
-                }
-                let wait = limits.take(rule, "a", now()).unwrap_err();
-                assert_eq!(wait.seconds(), u64::from(60_u32.div_ceil(rule.burst() * scale)), "{rule:?}");
-                assert!(limits.take(rule, "b", now()).is_ok(), "another key of {rule:?} is not touched");
-            }
-        }
-    }
-
-    #[test]
-    fn rat_01_the_allowance_comes_back_evenly_over_the_minute() {
-        for rule in Rule::ALL.into_iter().filter(|rule| rule.per_minute() % 10 == 0) {
-            let limits = Limits::new(1);
-            assert_eq!(taken(&limits, rule, "a", now()), rule.burst(), "{rule:?}");
-            assert_eq!(taken(&limits, rule, "a", now() + TimeDelta::seconds(6)), rule.per_minute() / 10, "{rule:?}");
-            assert_eq!(taken(&limits, rule, "a", now() + TimeDelta::seconds(36)), rule.per_minute() / 2, "{rule:?}");
-            assert_eq!(taken(&limits, rule, "a", now() + TimeDelta::seconds(600)), rule.burst(), "{rule:?}");
-        }
-    }
-
-    #[test]
-    fn rat_01_waiting_as_told_is_enough_and_asking_earlier_costs_nothing() {
-        let limits = Limits::new(1);
-        let rule = Rule::SignInPerAddress;
-        taken(&limits, rule, "a", now());
-        for _ in 0..1_000 {
-            assert_eq!(limits.take(rule, "a", now()), Err(Wait(Duration::from_secs(1))));
-        }
-        assert_eq!(limits.take(rule, "a", now() + TimeDelta::milliseconds(999)), Err(Wait(Duration::from_millis(1))));
-        assert_eq!(limits.take(rule, "a", now() + TimeDelta::milliseconds(1_000)), Ok(()));
-    }
 
     #[test]
     fn rat_01_retry_after_is_whole_seconds_rounded_up() {
@@ -183,79 +83,57 @@ mod tests {
     }
 
     #[test]
-    fn rat_03_rules_have_separate_allowances() {
-        let limits = Limits::new(1);
+    fn rat_02_shares_together_are_never_more_than_the_allowance_and_each_is_at_least_one() {
         for rule in Rule::ALL {
-            assert_eq!(taken(&limits, rule, "the same key", now()), rule.burst(), "{rule:?}");
+            for scale in [1, 3] {
+                for shares in 1..=200_u32 {
+                    let whole = i64::from(rule.per_minute() * scale);
+                    let Allowance { interval, whole: span } = Allowance::of(rule, scale, shares as usize);
+                    let share = span / interval;
+                    assert!(share >= 1 && (share * i64::from(shares) <= whole || share == 1), "{rule:?} {shares}");
+                    assert!((1..=MINUTE).contains(&interval) && interval * share >= MINUTE, "{rule:?} {shares}");
+                }
+            }
         }
+        assert_eq!(Allowance::of(Rule::ToldPerKey, 5, 3), Allowance { interval: MINUTE, whole: MINUTE });
+        assert_eq!(Allowance::of(Rule::SignInPerAddress, 1, 0), Allowance::of(Rule::SignInPerAddress, 1, 1));
     }
 
     #[test]
-    fn rat_01_parallel_takers_never_exceed_the_allowance() {
-        let limits = Limits::new(1);
-        let allowed: usize = std::thread::scope(|scope| {
-            let takers: Vec<_> = (0..64)
-                .map(|_| {
-                    scope.spawn(|| {
-                        (0..50).filter(|_| limits.take(Rule::FailedClientAuthPerClient, "a", now()).is_ok()).count()
-                    })
-                })
-                .collect();
-            takers.into_iter().map(|taker| taker.join().unwrap()).sum()
-        });
-        assert_eq!(allowed, 600);
+    fn rat_02_a_node_whose_clock_is_behind_waits_longer_and_gives_nothing_away() {
+        let allowance = Allowance::of(Rule::SignInPerAddress, 1, 1);
+        let second = MINUTE / 60;
+        let full = allowance.take(Some(59 * second), 0, 0).kept;
+        assert_eq!(full, Some(60 * second));
+        let behind = allowance.take(full, 0, -second);
+        assert_eq!(behind, Taken { kept: None, answer: Err(Wait(Duration::from_secs(2))) });
     }
 
     #[test]
-    fn a_clock_that_goes_back_locks_nobody_out_for_longer() {
-        let limits = Limits::new(1);
-        taken(&limits, Rule::SignInPerAddress, "a", now());
-        let earlier = now() - TimeDelta::days(1);
-        assert_eq!(limits.take(Rule::SignInPerAddress, "a", earlier), Err(Wait(Duration::from_secs(1))));
-    }
-
-    #[test]
-    fn a_full_shard_keeps_those_who_used_most_and_refuses_nobody() {
-        let limits = Limits::new(1);
-        assert_eq!(taken(&limits, Rule::SignInPerAddress, "heavy", now()), 60);
-        for n in 0..SHARDS * MOST_KEYS * 2 {
-            assert!(limits.take(Rule::SignInPerAddress, &n.to_string(), now()).is_ok());
+    fn a_clock_that_goes_back_locks_nobody_out_for_longer_than_two_allowances() {
+        let allowance = Allowance::of(Rule::SignInPerAddress, 1, 1);
+        let day = 24 * 60 * MINUTE;
+        let first = allowance.take(Some(day), 0, 0);
+        assert_eq!(first, Taken { kept: Some(MINUTE), answer: Err(Wait(Duration::from_secs(1))) });
+        assert!(allowance.take(first.kept, 0, MINUTE / 60).answer.is_ok());
+        let mut now = 0;
+        while allowance.take(Some(2 * MINUTE), 0, now).answer.is_err() {
+            now += MINUTE / 60;
         }
-        assert!(limits.take(Rule::SignInPerAddress, "heavy", now()).is_err());
-        let kept = |limits: &Limits| limits.shards.iter().map(|shard| shard.lock().unwrap().len()).max().unwrap();
-        assert!(kept(&limits) <= MOST_KEYS);
+        assert_eq!(now, MINUTE + MINUTE / 60);
     }
 
     #[test]
-    fn keys_with_their_whole_allowance_back_are_forgotten_first() {
-        let mut shard: Shard = (0..MOST_KEYS as u64).map(|n| (n, if n < 10 { 200 } else { 100 })).collect();
-        forget(&mut shard, 100);
-        assert_eq!(shard.len(), 10);
-    }
-
-    #[test]
-    fn any_scale_is_safe() {
-        assert_eq!(taken(&Limits::new(0), Rule::SignInPerAddress, "a", now()), 60);
-        let limits = Limits::new(u32::MAX);
-        for rule in Rule::ALL {
-            assert!((0..100_000).all(|_| limits.take(rule, "a", now()).is_ok()), "{rule:?}");
-        }
-        for extreme in [Timestamp::MIN_UTC, Timestamp::MAX_UTC] {
-            let _ = limits.take(Rule::SignInPerAddress, "a", extreme);
-        }
-    }
-
-    #[test]
-    fn rat_01_ipv6_counts_by_64() {
-        for (ip, key) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
-            ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-            ("::1", "::/64"),
-        ] {
-            assert_eq!(address_key(ip.parse().unwrap()), key, "{ip}");
+    fn rat_02_a_floor_counts_as_used_and_leaves_one() {
+        let allowance = Allowance::of(Rule::SignInPerAddress, 1, 1);
+        for (floor, allowed) in
+            [(-MINUTE, 60), (0, 60), (MINUTE / 2, 30), (57 * MINUTE / 60, 3), (MINUTE, 1), (i64::MAX, 1)]
+        {
+            let (mut stored, mut count) = (None, 0);
+            while let Taken { kept, answer: Ok(()) } = allowance.take(stored, floor, 0) {
+                (stored, count) = (kept, count + 1);
+            }
+            assert_eq!(count, allowed, "{floor}");
         }
     }
 }

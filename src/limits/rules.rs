@@ -2,22 +2,25 @@
 
 /// What is limited. Each rule counts on its own, so that a flood of one kind never uses up the allowance of another.
 ///
-/// | rule | counted per | a minute |
-/// |---|---|---|
-/// | `sign_in` | address | 60 |
-/// | `staff_sign_in`, with sign-in pages of the console | address | 60 |
-/// | `authorize`, with sign-in pages opened by themselves | address | 300 |
-/// | `token` | client | 6,000 |
-/// | `token` | address | 12,000 |
-/// | `failed_client_authentication` | address | 120 |
-/// | `failed_client_authentication` | client | 600 |
-/// | `garbage_tokens` | caller | 1,000 |
-/// | `garbage_alarm` | caller | 50 |
-/// | `guessing_told` | caller | 1 |
-/// | `machine_read` | client | 600 |
-/// | `revoke` | client | 6,000 |
-/// | `look_up` | member of staff | 120 |
-/// | `ask` | member of staff | 120 |
+/// | rule | counted per | a minute | where | why there |
+/// |---|---|---|---|---|
+/// | `sign_in` | address | 60 | Redis | guesses at passwords |
+/// | `staff_sign_in`, with sign-in pages of the console | address | 60 | Redis | guesses at passwords |
+/// | `authorize`, with sign-in pages opened by themselves | address | 300 | Redis | each costs the one database |
+/// | `token` | client | 6,000 | Redis | each costs the one database |
+/// | `token` | address | 12,000 | Redis | each costs the one database |
+/// | `failed_client_authentication` | address | 120 | Redis | guesses at secrets |
+/// | `failed_client_authentication` | client | 600 | Redis | guesses at secrets |
+/// | `garbage_tokens` | caller | 1,000 | process | a check waits for nothing; what it costs is this process's time |
+/// | `garbage_alarm` | caller | 50 | process | the same; so a node tells earlier where there are several |
+/// | `guessing_told` | caller | 1 | process | comes after a refusal: a flood of those must not flood Redis |
+/// | `machine_read` | client | 600 | Redis | each gives away data and costs the one database |
+/// | `revoke` | client | 6,000 | process | taking back waits for nothing but the database |
+/// | `look_up` | member of staff | 120 | Redis | each gives away data |
+/// | `ask` | member of staff | 120 | Redis | each names a customer |
+///
+/// Where there is no Redis, or it is lost, all are counted by processes. What a process counts by itself is its share: as many
+/// nodes as there are together have one allowance, and each at least one a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Tries to sign in, from one address.
@@ -88,6 +91,26 @@ impl Rule {
             Self::RevokePerClient => "revoke_per_client",
             Self::LookUpPerStaff => "look_up_per_staff",
             Self::AskPerStaff => "ask_per_staff",
+        }
+    }
+
+    /// Whether all nodes count it together, where they have a Redis. The table says why.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        match self {
+            Self::SignInPerAddress
+            | Self::StaffSignInPerAddress
+            | Self::AuthorizePerAddress
+            | Self::TokenPerClient
+            | Self::TokenPerAddress
+            | Self::FailedClientAuthPerAddress
+            | Self::FailedClientAuthPerClient
+            | Self::MachineReadPerClient
+            | Self::LookUpPerStaff
+            | Self::AskPerStaff => true,
+            Self::GarbageTokensPerCaller | Self::GarbageAlarmPerCaller | Self::ToldPerKey | Self::RevokePerClient => {
+                false
+            }
         }
     }
 

@@ -214,6 +214,8 @@ label! {
     Lane "lane" {
         /// To read.
         Read "read",
+        /// To read for a check, or to take something back.
+        Ahead "ahead",
         /// To write.
         Write "write",
         /// To take something back: before everybody else.

@@ -68,6 +68,12 @@ impl Page {
         self.0.register_with_unit(name, help, Unit::Bytes, now);
     }
 
+    /// A count that only grows, kept elsewhere.
+    pub fn count(&mut self, name: &str, help: &str, value: i64) {
+        let now = Now { kind: MetricType::Counter, numbers: vec![(vec![], Number::Whole(value))] };
+        self.0.register(name, help, now);
+    }
+
     /// Seconds that only grow, counted elsewhere.
     pub fn count_seconds(&mut self, name: &str, help: &str, value: f64) {
         let now = Now { kind: MetricType::Counter, numbers: vec![(vec![], Number::Real(value))] };
@@ -86,6 +92,10 @@ impl Number {
     fn encode(self, mut encoder: MetricEncoder, kind: MetricType) -> fmt::Result {
         match (self, kind) {
             (Self::Real(value), MetricType::Counter) => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
+            (Self::Whole(value), MetricType::Counter) => {
+                let value = u64::try_from(value).unwrap_or(0);
+                encoder.encode_counter::<NoLabelSet, _, u64>(&value, None)
+            }
             (Self::Real(value), _) => encoder.encode_gauge(&value),
             (Self::Whole(value), _) => encoder.encode_gauge(&value),
         }

@@ -22,7 +22,7 @@ pub struct Bearer {
 pub async fn identify(app: &App, token: &str) -> Result<Option<Bearer>, Fault> {
     let Some(reference) = app.secrets.sealer.open(Kind::Access, token) else { return Ok(None) };
     let serial = i64::try_from(reference.serial).unwrap_or(-1);
-    let found = sessions::find_record(&mut app.db.read().await?, reference.session, serial).await?;
+    let found = sessions::find_record(&mut app.db.read_ahead().await?, reference.session, serial).await?;
     let Some(record) = found else { return Ok(None) };
     let verdict = judge(&record, reference.expires_at, Some(reference.shape), app.clock.now());
     let session = record.session;

@@ -49,10 +49,22 @@ pub enum Proof {
     TooMany(Wait),
 }
 
-/// Proves a client, or says no.
+/// Proves a client that wants a token, or says no.
 pub async fn prove(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof, Fault> {
     let Some(id) = sent.name() else { return Ok(Proof::Refused) };
     let known = clients::find_known(&mut app.db.read().await?, id).await?;
+    compare(app, actor, sent, known).await
+}
+
+/// The same for one that takes something back, or checks: floods of the others do not hold it up.
+pub async fn prove_ahead(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof, Fault> {
+    let Some(id) = sent.name() else { return Ok(Proof::Refused) };
+    let known = clients::find_known(&mut app.db.read_ahead().await?, id).await?;
+    compare(app, actor, sent, known).await
+}
+
+async fn compare(app: &App, actor: &Actor, sent: &Credentials, known: Option<KnownClient>) -> Result<Proof, Fault> {
+    let id = sent.name().map(String::as_str).unwrap_or_default();
     let secrets = known.as_ref().map_or(&[][..], |known| &known.secrets);
     let secret_fits = fits(sent, secrets);
     match known {
@@ -66,7 +78,7 @@ pub async fn prove(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof
 pub async fn prove_checker(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof, Fault> {
     let node = &app.checks.node;
     let Some(id) = sent.name().filter(|_| app.settings.is_fast) else {
-        return Box::pin(prove(app, actor, sent)).await;
+        return Box::pin(prove_ahead(app, actor, sent)).await;
     };
     if let Some(copy) = app.checks.clients.get(id)
         && node.is_fresh_soon().await
@@ -78,7 +90,7 @@ pub async fn prove_checker(app: &App, actor: &Actor, sent: &Credentials) -> Resu
     }
     // Noted before the read is sent.
     let as_of = node.view().as_of();
-    let proof = Box::pin(prove(app, actor, sent)).await?;
+    let proof = Box::pin(prove_ahead(app, actor, sent)).await?;
     if let (Proof::Proven(known), Some(as_of)) = (&proof, as_of)
         && node.follows(&known.timeline)
     {
@@ -131,7 +143,7 @@ async fn refuse(app: &App, actor: &Actor, id: &str, is_client: bool) -> Result<P
     if let Err(wait) = allowance::take(app, actor, Rule::FailedClientAuthPerAddress, &from).await {
         return Ok(Proof::TooMany(wait));
     }
-    if let Err(wait) = app.limits.take(Rule::FailedClientAuthPerClient, id, app.clock.now()) {
+    if let Err(wait) = app.limits.take(Rule::FailedClientAuthPerClient, id, app.clock.now()).await {
         app.metrics.limited(Rule::FailedClientAuthPerClient);
         let rule = Rule::FailedClientAuthPerClient.name();
         allowance::tell(app, actor, rule, claimed, Told::refused(Action::RateLimit, "limit", rule).because(claimed))

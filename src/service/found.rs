@@ -87,7 +87,7 @@ impl From<Crowded> for Fault {
 /// The record of a token's session from the truth alone; `None` if there is none.
 pub async fn from_truth(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
     app.metrics.looked_up(if app.settings.is_fast { Path::Truth } else { Path::Plain });
-    let mut conn = app.db.read().await?;
+    let mut conn = app.db.read_ahead().await?;
     let record = sessions::find_record(&mut conn, session, serial).await?;
     if app.settings.is_fast && !app.checks.node.follows(&feed::latest(&mut conn).await?.timeline) {
         return Err(Fault::NotFresh);
@@ -174,7 +174,7 @@ fn is_alive(app: &App, record: &Record) -> bool {
 /// Reads the truth, after noting what the view had applied, and keeps a copy.
 async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
     let (as_of, history) = noted(app).ok_or(Fault::NotFresh)?;
-    let found = sessions::find_whole(&mut app.db.read().await?, session).await?;
+    let found = sessions::find_whole(&mut app.db.read_ahead().await?, session).await?;
     // What is not there may be younger than the server that was asked.
     let Some(value) = found else { return from_truth(app, session, serial).await };
     if !app.checks.node.follows(&value.timeline) {

@@ -185,7 +185,7 @@ fn alive(app: &App, record: &Record, token: &Reference, is_refresh: bool, now: T
 async fn not_a_token(app: &App, actor: &Actor, caller: &Client) -> Answer {
     let now = app.clock.now();
     let id = caller.client_id.as_str();
-    let guesses = app.limits.take(Rule::GarbageAlarmPerCaller, id, now).is_err();
+    let guesses = app.limits.take(Rule::GarbageAlarmPerCaller, id, now).await.is_err();
     let actor = &actor.as_who(Who::Client(caller.client_id.clone()));
     if guesses {
         let row = Row::alarm(Action::TokenGuessing, "client", id).because("many texts that are not tokens");

@@ -11,6 +11,7 @@ pub fn read(app: &App) -> Result<String, std::fmt::Error> {
     freshness(app, &mut page);
     hashes(app, &mut page);
     database(app, &mut page);
+    limits(app, &mut page);
     page.text()
 }
 
@@ -43,6 +44,13 @@ fn hashes(app: &App, page: &mut Page) {
     page.gauge("rescind_password_hashes_waiting", "Password hashes that wait for their turn", count(queue.waiting));
     page.counts("rescind_password_hashes_refused", "Password hashes turned away: the queue was full", &queue.busy);
     page.seconds("rescind_password_hash_wait", "Time a password hash waited for its turn", &queue.waits);
+}
+
+/// How limits are counted.
+fn limits(app: &App, page: &mut Page) {
+    page.gauge("rescind_nodes", "Nodes there are, as far as this process knows", count(app.limits.nodes()));
+    let away = i64::try_from(app.limits.away()).unwrap_or(i64::MAX);
+    page.count("rescind_limits_away", "Limits counted by this node's share alone, because Redis was away", away);
 }
 
 /// Connections to the database.

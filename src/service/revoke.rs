@@ -37,7 +37,7 @@ pub async fn token(app: &App, actor: &Actor, client: &Client, token: &str) -> Re
         return Ok(Revoked::Done);
     }
     let actor = &actor.as_who(Who::Client(client.client_id.clone()));
-    let Some(session) = sessions::find(&mut app.db.read().await?, reference.session).await? else {
+    let Some(session) = sessions::find(&mut app.db.read_ahead().await?, reference.session).await? else {
         return Ok(Revoked::Done);
     };
     if session.client_id != client.client_id {

@@ -185,7 +185,7 @@ async fn enter_in(
 pub async fn find(app: &App, cookie: Option<&str>) -> Result<Option<StaffRecord>, Fault> {
     let opened = cookie.and_then(|text| app.secrets.sealer.open(Kind::StaffSession, text));
     let Some(reference) = opened else { return Ok(None) };
-    let found = staff_sessions::find_record(&mut app.db.read().await?, reference.session).await?;
+    let found = staff_sessions::find_record(&mut app.db.read_ahead().await?, reference.session).await?;
     let now = app.clock.now();
     let idle = app.settings.lifetimes.staff_idle;
     let living = found.filter(|record| {

@@ -174,7 +174,7 @@ pub(super) async fn keep_proof(app: &App, incident: &Incident, receipt: &Receipt
 
 async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Count, StoreError> {
     let (epoch, at) = (incident.epoch, incident.opened_at);
-    let mut conn = app.db.read().await?;
+    let mut conn = app.db.read_ahead().await?;
     let count = match &order.target {
         Target::Client(id) => sessions::count_client(&mut conn, id.as_str(), epoch, at).await?,
         Target::Everyone => sessions::count_everyone(&mut conn, epoch, at).await?,

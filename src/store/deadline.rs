@@ -30,7 +30,7 @@ pub(super) async fn place_in_time<T>(place: impl Future<Output = Result<T, Acqui
     match timeout(DEADLINE, place).await {
         Ok(Ok(place)) => Ok(place),
         Ok(Err(_)) => Err(StoreError::Unavailable("the queue is closed".to_owned())),
-        Err(_) => Err(StoreError::Unavailable("deadline passed in the queue for a transaction".to_owned())),
+        Err(_) => Err(StoreError::Unavailable("deadline passed in the queue".to_owned())),
     }
 }
 

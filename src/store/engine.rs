@@ -29,6 +29,7 @@ pub struct Db {
     pub(super) pools: Pools,
     pub(super) waits: Arc<Waits>,
     ordinary: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
     hint: Option<Hint>,
     pub(super) desk: Arc<Desk>,
 }
@@ -62,6 +63,10 @@ pub(super) enum Pools {
 /// SQLite they come to the one writer one by one: taking back waits for one of them at most, however many there are.
 const ORDINARY: (usize, usize) = (8, 1);
 
+/// Ordinary readers at once. With PostgreSQL, where they share the pool with ordinary transactions, two connections are left
+/// to checks and to whoever takes something back, with SQLite as well; and more whenever it is quiet.
+const READERS: usize = 6;
+
 /// A connection that reads, or a transaction that writes.
 #[derive(Debug)]
 pub struct Conn {
@@ -70,7 +75,7 @@ pub struct Conn {
     told: Vec<Item>,
     /// Where a commit that told something is hinted at.
     hint: Option<Hint>,
-    /// Its place among ordinary transactions.
+    /// Its place among ordinary transactions or readers.
     _place: Option<OwnedSemaphorePermit>,
     /// A statement failed. PostgreSQL answers COMMIT of such a transaction with a rollback that looks like success.
     failed: bool,
@@ -106,8 +111,8 @@ impl Db {
             Pools::Postgres { pulse, .. } => Some(Hint::new(pulse)),
             Pools::Sqlite { .. } => None,
         };
-        let ordinary = Arc::new(Semaphore::new(ordinary));
-        Self { pools, waits: Arc::default(), ordinary, hint, desk: Arc::default() }
+        let (ordinary, readers) = (Arc::new(Semaphore::new(ordinary)), Arc::new(Semaphore::new(READERS)));
+        Self { pools, waits: Arc::default(), ordinary, readers, hint, desk: Arc::default() }
     }
 
     /// Whether this is the embedded engine.
@@ -117,6 +122,11 @@ impl Db {
     }
 
     pub(super) async fn lend_reader(&self) -> Result<Conn, StoreError> {
+        let place = place_in_time(Arc::clone(&self.readers).acquire_owned()).await?;
+        Ok(Conn { _place: Some(place), ..self.lend_reader_ahead().await? })
+    }
+
+    pub(super) async fn lend_reader_ahead(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
             Pools::Postgres { pool, .. } => in_time(pool.acquire()).await.map(Line::PgRead),
             Pools::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
@@ -191,7 +201,8 @@ impl Db {
 
     /// Whether the database answers at all.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read().await?.value::<i64>("SELECT CAST(1 AS BIGINT)", &[]).await.map(|_| ())
+        // Ahead: a crowded node is a ready one.
+        self.read_ahead().await?.value::<i64>("SELECT CAST(1 AS BIGINT)", &[]).await.map(|_| ())
     }
 
     /// Closes all connections after the statements under way.

@@ -62,6 +62,13 @@ impl Db {
         self.lend_reader().await
     }
 
+    /// The same for checks and for whoever takes something back: however many read for sign-ins, tokens and pages, some
+    /// connections are left (RAT-03).
+    pub async fn read_ahead(&self) -> Result<Conn, StoreError> {
+        let _waiting = self.waits.begin(Lane::Ahead);
+        self.lend_reader_ahead().await
+    }
+
     /// A connection for reading what a lease or a confirmation waits for.
     pub async fn read_first(&self) -> Result<Conn, StoreError> {
         let _waiting = self.waits.begin(Lane::Pulse);

@@ -9,7 +9,7 @@
 //!
 //! An embedded database has one serving process: it looks at the file's version instead.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 use std::time::Duration;
 
@@ -79,6 +79,7 @@ pub struct Node {
     /// The rows as they were last seen by somebody who waits, and when that look was begun.
     pub(super) rows: tokio::sync::Mutex<Option<Look>>,
     has_other_time: AtomicBool,
+    registered: Arc<AtomicUsize>,
 }
 
 /// A look at the rows: when it was begun, and what it showed.
@@ -114,7 +115,8 @@ impl Node {
         let (length, heard) = (lease, AtomicI64::new(0));
         let (poke, furthest, has_other_time) = (Notify::new(), Mutex::new(None), AtomicBool::new(false));
         let rows = tokio::sync::Mutex::default();
-        Self { db, clock, length, draw, role, known, heard, applied, poke, furthest, rows, has_other_time }
+        let registered = Arc::new(AtomicUsize::new(1));
+        Self { db, clock, length, draw, role, known, heard, applied, poke, furthest, rows, has_other_time, registered }
     }
 
     /// What this process does.
@@ -185,6 +187,19 @@ impl Node {
 
     fn furthest(&self) -> MutexGuard<'_, Option<Furthest>> {
         self.furthest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many nodes there are, with this one: as the rows were last seen, also while the database is away. For whoever
+    /// shares something out among them; no verdict rests on it.
+    #[must_use]
+    pub fn registered(&self) -> Arc<AtomicUsize> {
+        self.registered.clone()
+    }
+
+    /// Notes how many rows there are. A node that reads the truth has none itself.
+    pub(super) fn note_registered(&self, rows: usize) {
+        let unregistered = usize::from(self.role() != Role::Fast);
+        self.registered.store((rows + unregistered).max(1), Ordering::Relaxed);
     }
 
     /// Whether the database's clock and ours agree to a second: what expires would do so at other times on other nodes.

@@ -24,6 +24,7 @@ impl Others {
         let before = node.clock.now();
         let found = nodes::list(&mut node.db.read_first().await?).await?;
         node.compare_clocks(before, found.clock_ms);
+        node.note_registered(found.nodes.len());
         self.take_away(node, &found).await?;
         self.settle(node, &found).await
     }

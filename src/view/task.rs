@@ -156,7 +156,10 @@ async fn register(node: &Node, former: Option<Uuid>) -> Result<NodeRow, StoreErr
         protocol: PROTOCOL,
     };
     nodes::register(&mut tx, &row, now).await?;
+    let found = nodes::list(&mut tx).await?;
     tx.commit().await?;
+    // Known before the first answer, not only from the first look on.
+    node.note_registered(found.nodes.len());
     Ok(row)
 }
 

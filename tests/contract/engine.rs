@@ -457,3 +457,36 @@ async fn taking_back_stands_in_no_queue_behind_ordinary_transactions() {
     })
     .await;
 }
+
+/// RAT-03: sign-ins, tokens and pages that read and write as much as they may leave connections to checks and to taking back.
+#[tokio::test]
+async fn checks_and_taking_back_read_ahead_of_everybody() {
+    on_both_engines(async |db| {
+        let mut held = Vec::new();
+        while let Ok(more) = tokio::time::timeout(Duration::from_millis(300), db.begin()).await {
+            held.push(more.unwrap());
+        }
+        while let Ok(more) = tokio::time::timeout(Duration::from_millis(300), db.read()).await {
+            held.push(more.unwrap());
+        }
+        let waiting: Vec<_> = (0..50)
+            .map(|_| {
+                let db = db.clone();
+                tokio::spawn(async move { db.read().await.map(|_| ()) })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        // All at once, and the second while the first still reads.
+        let mut first = db.read_ahead().await.unwrap();
+        let mut second = db.read_ahead().await.unwrap();
+        for conn in [&mut first, &mut second] {
+            assert_eq!(conn.value::<i64>("SELECT CAST(1 AS BIGINT)", &[]).await.unwrap(), Some(1));
+        }
+        assert!(waiting.iter().all(|one| !one.is_finished()), "the others did not have to wait: this shows nothing");
+        drop((first, second, held));
+        for one in waiting {
+            one.await.unwrap().unwrap();
+        }
+    })
+    .await;
+}

@@ -313,3 +313,44 @@ async fn sto_05_what_a_later_release_tells_ends_the_lease_and_keeps_it_ended() {
     })
     .await;
 }
+
+/// How many nodes one knows of.
+fn known_to(node: &Node) -> usize {
+    node.registered().load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rat_02_every_node_knows_how_many_there_are_also_while_the_rows_cannot_be_read() {
+    on_both_engines(async |db| {
+        let (one, _) = node(&db, 2);
+        assert_eq!(known_to(&one), 1);
+        let serving = one.serve(Role::Fast);
+        until("a lease", async || one.is_fresh_soon().await).await;
+        if db.is_embedded() {
+            assert_eq!(known_to(&one), 1, "one serving process");
+            return;
+        }
+        let (two, _) = node(&db, 2);
+        let second = two.serve(Role::Fast);
+        until("a lease", async || two.is_fresh()).await;
+        assert_eq!(known_to(&two), 2, "before its first answer");
+        until("the first knows of the second", async || known_to(&one) == 2).await;
+        let (plain, _) = node(&db, 2);
+        let _watching = plain.serve(Role::Plain);
+        until("one that has no row counts itself", async || known_to(&plain) == 3).await;
+
+        let rename = async |from: &str, to: &str| {
+            let sql: &'static str = String::leak(format!("ALTER TABLE {from} RENAME TO {to}"));
+            in_one(&db, async |c| c.execute(sql, &[]).await).await.unwrap();
+        };
+        rename("nodes", "nodes_away").await;
+        until("no lease", async || !one.is_fresh() && !two.is_fresh()).await;
+        assert_eq!((known_to(&one), known_to(&two), known_to(&plain)), (2, 2, 3));
+        rename("nodes_away", "nodes").await;
+        until("a lease", async || one.is_fresh()).await;
+        second.stop().await;
+        until("the second is gone", async || known_to(&one) == 1).await;
+        serving.stop().await;
+    })
+    .await;
+}

@@ -7,6 +7,8 @@ mod support;
 
 mod bank;
 mod forged;
+mod limits;
+mod limits_nodes;
 mod lost;
 mod nodes;
 mod topologies;

@@ -21,7 +21,7 @@ async fn sto_04_a_restarted_node_answers_from_redis_without_reading_sessions_fro
     for _ in 0..3 {
         pairs.push(server.shared_pair().await.0);
     }
-    let keys = redis.keys();
+    let keys = redis.copies();
     assert!(keys.len() == 3 && keys.iter().all(|key| key.starts_with("rescind:nyb:s:")), "{keys:?}");
     let next = server.restarted(&redis.url()).await;
     next.db_hide_sessions().await;

@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rescind::limits::Rule;
+
 use crate::bank::{bank, until};
 use crate::support::TestServer;
 use crate::support::redis::Redis;
 
 /// What docs/operating.md tells operators to give us, and not a right more.
-const USER: &str = "user default off\nuser rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set";
+const USER: &str =
+    "user default off\nuser rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set +eval +evalsha";
 /// The same in a cluster.
 const CLUSTER_USER: &str = "user default on nopass ~* &* +@all\n\
-     user rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set +cluster|slots +ping";
+     user rescind on >hunter2 resetchannels ~rescind:nyb:* -@all +getrange +set +eval +evalsha +cluster|slots +ping";
 
 /// Copies arrive, and a node without memory answers from them alone.
 async fn is_used(server: &TestServer, redis: &str) -> TestServer {
@@ -27,6 +30,15 @@ async fn is_used(server: &TestServer, redis: &str) -> TestServer {
     assert_eq!((next.counts().found, next.counts().failed), (4, 0));
     next.db_show_sessions().await;
     next
+}
+
+/// Limits are counted in Redis, of many keys.
+async fn counts_limits(server: &TestServer) {
+    let limits = &server.app.limits;
+    for key in 0..20 {
+        limits.take(Rule::AskPerStaff, &format!("somebody {key}"), server.app.clock.now()).await.expect("one");
+    }
+    assert_eq!(limits.away(), 0);
 }
 
 /// Checks go on, and nothing is read from or written to Redis.
@@ -69,7 +81,7 @@ async fn sec_03_over_tls_as_a_user_who_may_do_nothing_else() {
     let redis = Redis::start_with(&tls(folder.path()));
     let ca = folder.path().join("ca.pem").display().to_string();
     let url = format!("rediss://rescind:hunter2@127.0.0.1:{}?ca={ca}", redis.port);
-    is_used(&bank(&url).await, &url).await;
+    counts_limits(&is_used(&bank(&url).await, &url).await).await;
 
     is_not_used(&url.replace("hunter2", "hunter3")).await;
     is_not_used(&url.replace("rescind:hunter2@", "")).await;
@@ -104,8 +116,11 @@ async fn sto_10_a_cluster() {
     let hosts: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
     let url = format!("redis://rescind:hunter2@{}", hosts.join(","));
     let server = is_used(&bank(&url).await, &url).await;
-    let spread = nodes.iter().filter(|node| !node.keys().is_empty()).count();
+    let spread = nodes.iter().filter(|node| !node.copies().is_empty()).count();
     assert!(spread > 1, "all on one node of three");
+    counts_limits(&server).await;
+    let spread = nodes.iter().filter(|node| !node.keys("rescind:nyb:l:*").is_empty()).count();
+    assert_eq!(spread, 3, "limits are counted on all nodes");
 
     nodes[0].kill();
     for _ in 0..8 {
@@ -133,7 +148,7 @@ async fn sto_10_sentinels_and_a_failover() {
     let hosts = format!("127.0.0.1:{},127.0.0.1:{seen}", crate::support::program::free_port());
     let url = format!("redis+sentinel://{hosts}/bank?sentinel_password=watchword");
     let server = is_used(&bank(&url).await, &url).await;
-    until("the replica has them, too", async || second.keys().len() >= 4).await;
+    until("the replica has them, too", async || second.copies().len() >= 4).await;
 
     first.kill();
     let mut pairs = Vec::new();
@@ -143,8 +158,8 @@ async fn sto_10_sentinels_and_a_failover() {
         pairs.push(pair);
     }
     until("a new master", async || second.ask::<String>(&[b"INFO", b"replication"]).contains("role:master")).await;
-    let before = second.keys().len();
+    let before = second.copies().len();
     server.until_redis_answers().await;
-    assert!(second.keys().len() > before, "the new master is written to");
-    is_used(&server, &url).await;
+    assert!(second.copies().len() > before, "the new master is written to");
+    counts_limits(&is_used(&server, &url).await).await;
 }

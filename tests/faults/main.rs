@@ -7,6 +7,7 @@ mod support;
 
 mod broken;
 mod commit;
+mod floods;
 mod locked;
 mod nodes;
 mod outage;

@@ -56,17 +56,20 @@ async fn another_spelling_of_a_number_does_not_tell_whether_somebody_has_it() {
     }
 }
 
+/// Uses up an allowance.
+async fn drain(server: &TestServer, rule: Rule, key: &str) {
+    while server.app.limits.take(rule, key, server.app.clock.now()).await.is_ok() {}
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn opening_the_sign_in_page_again_and_again_fills_no_table() {
     let server = TestServer::start_with(&[("limit_scale", "1")]).await;
     let http = reqwest::Client::new();
     assert_eq!(http.get(server.url("/login")).send().await.unwrap().status(), StatusCode::OK);
-    let drain =
-        || while server.app.limits.take(Rule::AuthorizePerAddress, "127.0.0.1", server.app.clock.now()).is_ok() {};
     let mut refused = None;
     // One comes back every 200 ms, so a single try proves nothing.
     for _ in 0..20 {
-        drain();
+        drain(&server, Rule::AuthorizePerAddress, "127.0.0.1").await;
         let seen = http.get(server.url("/login")).send().await.unwrap();
         refused = Some(seen).filter(|seen| seen.status() == StatusCode::TOO_MANY_REQUESTS);
         if refused.is_some() {
@@ -83,14 +86,13 @@ async fn a_stranger_cannot_use_up_the_allowance_of_an_app_that_anybody_can_name(
         let form = [("client_id", "naybitono-mobile"), ("grant_type", "refresh_token"), ("token", "x")];
         server.post_with(path, &[("X-Forwarded-For", from)], &form).await.status
     };
-    let drain = |rule, key: &str| while server.app.limits.take(rule, key, server.app.clock.now()).is_ok() {};
     for (path, rule) in [("/oauth/token", Rule::TokenPerClient), ("/oauth/revoke", Rule::RevokePerClient)] {
         let mut refused = 0;
         // One comes back every 10 ms, so a single try proves nothing.
         for _ in 0..50 {
-            drain(rule, "naybitono-mobile");
+            drain(&server, rule, "naybitono-mobile").await;
             assert_ne!(ask(path, "192.0.2.1").await, StatusCode::TOO_MANY_REQUESTS, "{path}");
-            drain(rule, "naybitono-mobile 192.0.2.66");
+            drain(&server, rule, "naybitono-mobile 192.0.2.66").await;
             refused += u32::from(ask(path, "192.0.2.66").await == StatusCode::TOO_MANY_REQUESTS);
         }
         assert!(refused > 0, "{path}: the stranger goes on forever");

@@ -139,11 +139,11 @@ async fn rat_01_looking_up_is_limited_for_each_member_of_staff() {
     let (mut agent, mut colleague) = (server.staff(Role::Agent).await, server.staff(Role::Supervisor).await);
     let (rule, now) = (Rule::LookUpPerStaff, server.app.clock.now());
     for _ in 2..rule.per_minute() {
-        server.app.limits.take(rule, "the-agent", now).expect("within the limit");
+        server.app.limits.take(rule, "the-agent", now).await.expect("within the limit");
     }
     assert_eq!(agent.get(&search_for(JOHN)).await.status, StatusCode::SEE_OTHER);
     assert_eq!(agent.get(&page_of(JOHN)).await.status, StatusCode::OK, "the last one allowed");
-    while server.app.limits.take(rule, "the-agent", now + chrono::TimeDelta::seconds(30)).is_ok() {}
+    while server.app.limits.take(rule, "the-agent", now + chrono::TimeDelta::seconds(30)).await.is_ok() {}
     for path in [search_for("john"), page_of(JOHN)] {
         let seen = agent.get(&path).await;
         assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS, "{path}");

@@ -114,7 +114,7 @@ async fn http_18_without_its_database_the_server_says_so_everywhere() {
 async fn http_18_an_exhausted_pool_is_an_answer_within_five_seconds() {
     let ready = Ready::new().await;
     let mut taken = Vec::new();
-    while let Ok(conn) = ready.server.app.db.read().await {
+    while let Ok(conn) = ready.server.app.db.read_ahead().await {
         taken.push(conn);
     }
     assert!(taken.len() >= 8, "the pool is empty");

@@ -138,17 +138,17 @@ impl Call {
 }
 
 /// Uses up an allowance but for the last so many.
-fn db_use_up(server: &TestServer, rule: Rule, key: &str, left: u32) {
+async fn db_use_up(server: &TestServer, rule: Rule, key: &str, left: u32) {
     let now = server.app.clock.now();
     if left > 0 {
         for _ in left..rule.per_minute() {
-            server.app.limits.take(rule, key, now).expect("within the limit");
+            server.app.limits.take(rule, key, now).await.expect("within the limit");
         }
         return;
     }
     // And what comes back within the next half minute, so that a slow machine sees the same.
     let later = now + TimeDelta::seconds(30);
-    while server.app.limits.take(rule, key, later).is_ok() {}
+    while server.app.limits.take(rule, key, later).await.is_ok() {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,11 +184,11 @@ async fn rat_01_every_rule_lets_the_last_one_through_and_stops_the_next() {
     let callers = Callers::of(&server);
     for (rule, call, key, other) in cases {
         server.wait(61);
-        db_use_up(&server, rule, key, 1);
+        db_use_up(&server, rule, key, 1).await;
         let last = callers.make(call, HERE).await;
         assert_ne!(last.status, StatusCode::TOO_MANY_REQUESTS, "{rule:?} at its limit: {}", last.body);
         server.wait(61);
-        db_use_up(&server, rule, key, 0);
+        db_use_up(&server, rule, key, 0).await;
         call.is_too_many(&callers.make(call, HERE).await);
         let beside = match other {
             Some(other) => callers.make(other, HERE).await,
@@ -263,10 +263,10 @@ async fn rat_03_checks_and_lockdowns_of_good_callers_are_not_starved_by_floods()
         Rule::MachineReadPerClient,
     ] {
         for key in ["127.0.0.1", HERE, "accounts-api", "fraud-desk", "naybitono-mobile"] {
-            db_use_up(&server, rule, key, 0);
+            db_use_up(&server, rule, key, 0).await;
         }
     }
-    db_use_up(&server, Rule::GarbageTokensPerCaller, "accounts-api", 0);
+    db_use_up(&server, Rule::GarbageTokensPerCaller, "accounts-api", 0).await;
     let callers = Callers::of(&server);
     for call in [Call::Token("naybitono-mobile"), Call::Garbage("accounts-api")] {
         call.is_too_many(&callers.make(call, HERE).await);
@@ -289,7 +289,7 @@ async fn aud_01_a_limit_that_was_hit_is_written_down_once_a_minute() {
     let call = Call::Login;
     let callers = Callers::of(&server);
     let key = address_key(HERE.parse().unwrap());
-    while server.app.limits.take(Rule::SignInPerAddress, &key, server.app.clock.now()).is_ok() {}
+    while server.app.limits.take(Rule::SignInPerAddress, &key, server.app.clock.now()).await.is_ok() {}
     for _ in 0..3 {
         assert_eq!(callers.make(call, HERE).await.status, StatusCode::TOO_MANY_REQUESTS);
     }

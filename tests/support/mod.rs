@@ -133,7 +133,7 @@ impl TestServer {
         let secrets = if seeded { seed(&app).await } else { BTreeMap::new() };
         rescind::service::life::name(&app).await.expect("a name");
         let serving = app.serve_checks();
-        app.looked_for_copies().await;
+        app.looked_for_redis().await;
         let ready = async {
             while !app.knows_what_was_taken_back().await {
                 tokio::time::sleep(Duration::from_millis(2)).await;

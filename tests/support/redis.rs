@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -80,9 +81,20 @@ impl Redis {
         panic!("Redis hangs up")
     }
 
-    /// All keys.
-    pub fn keys(&self) -> Vec<String> {
-        self.ask(&[b"KEYS", b"*"])
+    /// The keys that match a pattern.
+    pub fn keys(&self, pattern: &str) -> Vec<String> {
+        self.ask(&[b"KEYS", pattern.as_bytes()])
+    }
+
+    /// The keys of shared copies.
+    pub fn copies(&self) -> Vec<String> {
+        self.keys("rescind:*:s:*")
+    }
+
+    /// Lets it have counted limits for long, as one that was not just started or flushed has.
+    pub fn db_has_counted_for_long(&self, prefix: &str) {
+        let words = counted_for_long(prefix);
+        self.ask::<()>(&words.iter().map(String::as_bytes).collect::<Vec<_>>());
     }
 
     /// Freezes it.
@@ -119,9 +131,23 @@ impl Drop for Redis {
     }
 }
 
-/// A Redis server that all test servers of this process share, if `TEST_REDIS` is 1: its address, or nothing. It ends with
-/// this process, however that ends: its guardian reads from a pipe that only this process holds.
+/// A database of its own in a Redis server that all test servers of this process share, if `TEST_REDIS` is 1: its address, or
+/// nothing. Limits have been counted there for long.
 pub fn shared_url() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server = shared_server();
+    if server.is_empty() {
+        return server;
+    }
+    let url = format!("{server}/{}", NEXT.fetch_add(1, Ordering::SeqCst));
+    let mut connection = redis::Client::open(url.as_str()).expect("an address").get_connection().expect("a connection");
+    let mut command = redis::Cmd::new();
+    command.arg(counted_for_long("nyb")).query::<()>(&mut connection).expect("written");
+    url
+}
+
+/// That server. It ends with this process, however that ends: its guardian reads from a pipe that only this process holds.
+fn shared_server() -> String {
     static URL: OnceLock<String> = OnceLock::new();
     let made = URL.get_or_init(|| {
         if !has_redis() {
@@ -129,7 +155,7 @@ pub fn shared_url() -> String {
         }
         let port = free_port();
         let script = format!(
-            "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no >/dev/null 2>&1 & \
+            "redis-server --databases 10000 --port {port} --bind 127.0.0.1 --save '' --appendonly no >/dev/null 2>&1 & \
              server=$!; cat >/dev/null; kill -KILL $server"
         );
         let mut guardian = Command::new("sh");
@@ -141,6 +167,12 @@ pub fn shared_url() -> String {
         format!("redis://127.0.0.1:{port}")
     });
     made.clone()
+}
+
+/// The command that says for all buckets of limits that they have been counted for long (see `limits/shared`).
+fn counted_for_long(prefix: &str) -> Vec<String> {
+    let buckets = (0..64).flat_map(|bucket| [format!("rescind:{prefix}:l:{{{bucket:02x}}}:from"), "60000".to_owned()]);
+    ["MSET".to_owned()].into_iter().chain(buckets).collect()
 }
 
 fn shown(path: &Path) -> String {

@@ -25,24 +25,20 @@
 //! - The wrong session, a forged value, another key, version or size: does not open. A miss, never an answer.
 
 mod bytes;
-mod connection;
-mod link;
 mod record;
 mod sealed;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::Cmd;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use self::connection::Trouble;
-use self::link::Link;
 pub use self::record::Read;
+use super::link::{Errand, KeptLink, Trouble};
 use super::near::Copied;
 use crate::clock::{Clock, Timestamp};
 use crate::model::feed::History;
@@ -92,14 +88,12 @@ pub struct Counts {
 
 /// The shared copies.
 pub struct Copies {
-    link: Arc<Link>,
+    link: KeptLink,
     sealer: CopySealer,
     prefix: String,
     clock: Clock,
     on_their_way: Arc<Semaphore>,
     tally: Tally,
-    /// Ends with this.
-    keeping: Mutex<JoinSet<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -130,30 +124,25 @@ impl Copies {
         let Sharing { address, sealer, prefix, clock, deadline } = sharing;
         let mut probe = redis::cmd("GETRANGE");
         probe.arg(format!("rescind:{prefix}:probe")).arg(0).arg(0);
+        let (found, lost) = ("Redis answers", "Redis is lost: checks read the database");
         Self {
-            link: Arc::new(Link::new(address, probe, (clock.clone(), deadline))),
+            link: KeptLink::new(address, Errand { probe, found, lost }, (clock.clone(), deadline)),
             sealer,
             prefix,
             clock,
             on_their_way: Arc::new(Semaphore::new(ON_THEIR_WAY)),
             tally: Tally::default(),
-            keeping: Mutex::default(),
         }
     }
 
     /// Begins to keep a connection up. Does not wait for one: Redis may be down.
     pub fn connect(&self) {
-        let mut keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
-        if keeping.is_empty() {
-            self.link.warn_of_clear_text();
-            let link = self.link.clone();
-            keeping.spawn(async move { link.keep().await });
-        }
+        self.link.connect();
     }
 
     /// Waits until it is known whether Redis answers, for some seconds at most.
     pub async fn tried(&self) {
-        let _ = tokio::time::timeout(Duration::from_secs(3), self.link.tried()).await;
+        self.link.tried().await;
     }
 
     /// The copy of a session that somebody made in this history. Whether it may be used, the view says.

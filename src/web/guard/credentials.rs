@@ -11,7 +11,7 @@ use super::info::{RequestInfo, Sender};
 use super::pairs::{Pairs, decode};
 use crate::app::App;
 use crate::secret::text::SecretText;
-use crate::service::client_auth::{Credentials, KnownClient, Proof, prove, prove_checker, remember};
+use crate::service::client_auth::{Credentials, KnownClient, Proof, prove, prove_ahead, prove_checker, remember};
 use crate::web::error::OAuthError;
 
 /// The `Authorization` headers as sent: none, one, or too many.
@@ -28,10 +28,16 @@ impl<'r> FromRequest<'r> for Authorization {
 }
 
 impl Authorization {
-    /// Proves the client, or answers.
+    /// Proves a client that wants a token, or answers.
     pub async fn client(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
         self.proven(form, prove(app, &info.actor, &sent).await?)
+    }
+
+    /// The same for a client that takes something back.
+    pub async fn revoker(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
+        let sent = self.credentials(form)?;
+        self.proven(form, prove_ahead(app, &info.actor, &sent).await?)
     }
 
     /// The same for a client that checks tokens: its epochs are not to be used.

@@ -22,7 +22,7 @@ pub async fn take_back(
     origin: Origin,
     form: Form,
 ) -> Result<Readable<Result<Status, OAuthError>>, OAuthError> {
-    let known = authorization.client(app, &info, &form.0).await?;
+    let known = authorization.revoker(app, &info, &form.0).await?;
     let client = &known.client;
     let from = info.actor.address.map(address_key).unwrap_or_default();
     let allowed = allowance::take(app, &info.actor, Rule::RevokePerClient, &allowance_key(client, &from)).await;

@@ -1,16 +1,23 @@
 //! The link to Redis: one connection, kept up by a task of its own. Nobody waits for it: without a connection, Redis is
 //! not asked. It is also the circuit breaker: a connection that fails too often is given up, and the next is offered to
 //! nobody before it has answered a probe in time. Pauses between tries grow, and differ from node to node.
+//!
+//! Each errand has a link of its own (copies here, counts in `limits`): neither waits behind the other, and a server that
+//! refuses one of them may still do the other.
+
+mod connection;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue};
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, Trouble, connect};
+pub use self::connection::Trouble;
+use self::connection::{Connection, connect};
 use crate::clock::Clock;
 use crate::model::redis_address::RedisAddress;
 use crate::secret::random;
@@ -25,11 +32,59 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// A connection that lived so long has forgiven the failures before it.
 const GOOD: Duration = Duration::from_secs(10);
 
+/// What a link is for.
+#[derive(Debug)]
+pub struct Errand {
+    /// Asked on every new connection: what the errand needs must be allowed.
+    pub probe: Cmd,
+    /// What the log says once there is a connection.
+    pub found: &'static str,
+    /// What it says when there is none any more.
+    pub lost: &'static str,
+}
+
+/// A link with the task that keeps it up, which ends with it.
+pub struct KeptLink {
+    link: Arc<Link>,
+    keeping: Mutex<JoinSet<()>>,
+}
+
+impl KeptLink {
+    /// A link that nobody keeps up yet. `time`: the clock, and how long any call may take.
+    #[must_use]
+    pub fn new(address: RedisAddress, errand: Errand, time: (Clock, Duration)) -> Self {
+        Self { link: Arc::new(Link::new(address, errand, time)), keeping: Mutex::default() }
+    }
+
+    /// Begins to keep a connection up. Does not wait for one: Redis may be down.
+    pub fn connect(&self) {
+        let mut keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        if keeping.is_empty() {
+            let link = self.link.clone();
+            keeping.spawn(async move { link.keep().await });
+        }
+    }
+
+    /// Waits until it is known whether Redis answers, for some seconds at most.
+    pub async fn tried(&self) {
+        let _ = timeout(Duration::from_secs(3), self.link.tried()).await;
+    }
+
+    /// Sends a command over the connection there is.
+    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
+        self.link.ask(command).await
+    }
+
+    /// Says so if passwords cross a network in the clear.
+    pub fn warn_of_clear_text(&self) {
+        self.link.warn_of_clear_text();
+    }
+}
+
 /// The link.
-pub(super) struct Link {
+struct Link {
     address: RedisAddress,
-    /// Asked for on every new connection. There need not be such a key.
-    probe: Cmd,
+    errand: Errand,
     clock: Clock,
     deadline: Duration,
     live: RwLock<Option<Arc<Live>>>,
@@ -47,22 +102,19 @@ struct Live {
 }
 
 impl Link {
-    /// `time`: the clock, and how long any call may take.
-    pub(super) fn new(address: RedisAddress, probe: Cmd, time: (Clock, Duration)) -> Self {
+    fn new(address: RedisAddress, errand: Errand, time: (Clock, Duration)) -> Self {
         let (clock, deadline) = time;
-        Self { address, probe, clock, deadline, live: RwLock::new(None), tries: watch::Sender::new(0) }
+        Self { address, errand, clock, deadline, live: RwLock::new(None), tries: watch::Sender::new(0) }
     }
 
-    /// Sends a command over the connection there is.
-    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Trouble::Away)?;
         let asked = live.connection.ask(command, self.deadline).await;
         live.note(asked.as_ref().err());
         asked
     }
 
-    /// Says so if passwords and copies (which are sealed) cross a network in the clear.
-    pub(super) fn warn_of_clear_text(&self) {
+    fn warn_of_clear_text(&self) {
         if !self.address.is_tls && !self.address.is_loopback() {
             let redis = self.address.shown();
             tracing::warn!(
@@ -73,19 +125,19 @@ impl Link {
     }
 
     /// Waits until the first try to connect is over, however it ended.
-    pub(super) async fn tried(&self) {
+    async fn tried(&self) {
         let _ = self.tries.subscribe().wait_for(|tries| *tries > 0).await;
     }
 
     /// Keeps a connection up, as long as it is polled.
-    pub(super) async fn keep(&self) {
+    async fn keep(&self) {
         let (mut pause, mut is_lost) = (PAUSE, false);
         loop {
             let tried = self.attempt().await;
             let up = self.clock.since_boot();
             let why = match tried {
                 Ok(live) => {
-                    tracing::info!(redis = self.address.shown(), "Redis answers");
+                    tracing::info!(redis = self.address.shown(), "{}", self.errand.found);
                     is_lost = false;
                     self.use_until_it_ends(live).await
                 }
@@ -95,7 +147,7 @@ impl Link {
                 pause = PAUSE;
             }
             if !is_lost {
-                tracing::warn!(redis = self.address.shown(), why, "Redis is lost: checks read the database");
+                tracing::warn!(redis = self.address.shown(), why, "{}", self.errand.lost);
                 is_lost = true;
             }
             sleep(by_chance(pause)).await;
@@ -106,7 +158,7 @@ impl Link {
     async fn attempt(&self) -> Result<Arc<Live>, Trouble> {
         let tried = async {
             let connection = connect(&self.address).await?;
-            match connection.ask::<redis::Value>(&self.probe, self.deadline).await {
+            match connection.ask::<redis::Value>(&self.errand.probe, self.deadline).await {
                 Err(trouble) if !trouble.is_answer() => Err(trouble),
                 _ => Ok(connection),
             }

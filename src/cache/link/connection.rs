@@ -20,7 +20,7 @@ const MOST_AT_ONCE: usize = 1024;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// No connection right now.
     #[error("there is no connection")]
     Away,
@@ -40,9 +40,16 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// The server answered, and is well.
-    pub(super) fn is_answer(&self) -> bool {
-        // Whoever put another type there: it is no copy.
-        matches!(self, Self::Redis(error) if error.code() == Some("WRONGTYPE"))
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        // Whoever put another type there: it is no copy. A script it does not know yet is sent again, whole.
+        matches!(self, Self::Redis(error) if error.code() == Some("WRONGTYPE")) || self.is_unknown_script()
+    }
+
+    /// The server does not know the script by its name: it was started anew, or was told to forget.
+    #[must_use]
+    pub fn is_unknown_script(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
     }
 
     /// Nothing more can be expected of a connection to one server: it is gone, or its server is no master any more.
