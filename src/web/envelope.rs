@@ -10,6 +10,7 @@ use rocket::{Data, Request, Response, Route, routes};
 use tracing::{Level, enabled};
 
 use super::arrival::Arrival;
+use super::draining::Draining;
 use super::error::OAuthError;
 use super::guard::info::{RequestInfo, is_secure};
 use super::page::PageError;
@@ -41,6 +42,7 @@ impl Fairing for Envelope {
             id: given_id(request).unwrap_or_else(|| random::letters(16)),
             path: request.uri().path().to_string(),
             watch,
+            begun: request.rocket().state::<Draining>().map(Draining::begin),
         };
         request.local_cache(|| arrival);
         if let Some(elsewhere) = turned_away(request) {

@@ -7,9 +7,13 @@ mod support;
 
 mod broken;
 mod commit;
+mod fleet;
+mod ledger;
+mod load;
 mod locked;
 mod nodes;
 mod outage;
 mod proxy;
+mod rolling;
 mod three;
 mod unsafe_settings;
