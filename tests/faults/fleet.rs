@@ -168,9 +168,14 @@ impl Fleet {
         *self.nodes[node].lock().expect("lock") = Some(program);
     }
 
-    /// What a node has logged.
-    pub fn log(&self, node: usize) -> String {
-        self.nodes[node].lock().expect("lock").as_ref().expect("it runs").log()
+    /// Shows what the nodes complained of: for a test that fails.
+    pub fn complain(&self) {
+        println!("answers, unsure, not reached, cut off: {:?}", self.met.counts());
+        for (number, node) in self.nodes.iter().enumerate() {
+            let log = node.lock().ok().and_then(|node| node.as_ref().map(Program::log)).unwrap_or_default();
+            let is_complaint = |line: &&str| !line.contains("\"INFO\"") || line.contains("\"status\":503");
+            log.lines().filter(is_complaint).for_each(|line| println!("node {number}: {line}"));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use crate::fleet::Fleet;
 use crate::ledger::{Handed, Ledger, Stand, refresh};
@@ -39,7 +39,7 @@ pub struct Load {
 /// Clients under way.
 pub struct Working {
     load: Arc<Load>,
-    tasks: JoinSet<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Load {
@@ -53,13 +53,13 @@ impl Load {
             longest_ms: AtomicI64::new(0),
             refreshes: AtomicUsize::new(0),
         });
-        let mut tasks = JoinSet::new();
+        let mut tasks = Vec::new();
         for number in 1..=PEOPLE {
             db_customer(&load.fleet.app, &format!("CUST_{number}"), "Somebody", None, None).await;
-            tasks.spawn(person(load.clone(), number));
+            tasks.push(tokio::spawn(person(load.clone(), number)));
         }
         for number in 0..CHECKS {
-            tasks.spawn(checker(load.clone(), number));
+            tasks.push(tokio::spawn(checker(load.clone(), number)));
         }
         Working { load, tasks }
     }
@@ -71,6 +71,7 @@ impl Load {
     /// A real sign-in, step by step at whichever node is up. What was left without an answer may have been done: then it
     /// begins anew, as people do.
     async fn sign_in(&self, customer: &str, first: usize) -> Pair {
+        let mut were_lost = 0;
         loop {
             let mut browser = Browser::at("");
             let (mut was_lost, mut seen) = (false, None);
@@ -88,7 +89,11 @@ impl Load {
             }
             match seen {
                 Some(seen) if seen.status == StatusCode::OK => return Pair::of(&seen),
-                _ if was_lost => {}
+                _ if was_lost => were_lost += 1,
+                // Tries that a database did not answer count as wrong passwords (PWD-06: counted before they are looked at).
+                _ if were_lost > 0 && answer.status == StatusCode::TOO_MANY_REQUESTS => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
                 other => panic!("nobody failed, and yet no code: {answer:?} {other:?}"),
             }
         }
@@ -138,29 +143,31 @@ impl Working {
     /// Waits until they have done so much more: judged checks, and lockdowns.
     pub async fn more(&self, checks: usize, lockdowns: usize) {
         let load = &self.load;
-        let enough = (load.ledger.judgements() + checks, load.lockdowns.load(Ordering::SeqCst) + lockdowns);
+        let now = || (load.ledger.judgements(), load.lockdowns.load(Ordering::SeqCst));
+        let enough = (now().0 + checks, now().1 + lockdowns);
         let done = async {
-            while (load.ledger.judgements(), load.lockdowns.load(Ordering::SeqCst)) < enough
-                || load.lockdowns.load(Ordering::SeqCst) < enough.1
-            {
-                // One that was surprised has ended already.
-                assert!(self.tasks.len() == PEOPLE + CHECKS && !load.stop.load(Ordering::SeqCst));
+            while now().0 < enough.0 || now().1 < enough.1 {
+                assert!(!self.tasks.iter().any(JoinHandle::is_finished), "a client was surprised");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_mins(2), done).await.expect("the clients hang");
+        if tokio::time::timeout(Duration::from_mins(2), done).await.is_err() {
+            load.fleet.complain();
+            panic!("the clients hang: {:?} is less than {enough:?}", now());
+        }
     }
 
     /// Lets them end; what they know.
-    pub async fn end(mut self) -> Arc<Load> {
-        self.load.stop.store(true, Ordering::SeqCst);
+    pub async fn end(self) -> Arc<Load> {
+        let load = self.load;
+        load.stop.store(true, Ordering::SeqCst);
         let ended = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                ended.expect("a client was surprised");
+            for task in self.tasks {
+                task.await.expect("a client was surprised");
             }
         };
         tokio::time::timeout(Duration::from_mins(2), ended).await.expect("the clients hang");
-        self.load.clone()
+        load
     }
 }
 

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::support::TestServer;
 use crate::support::browser::Seen;
 use crate::support::database::is_postgres;
-use crate::support::db_customer;
 use crate::support::minted::db_access_token;
+use crate::support::{ACCOUNTS, db_customer};
 
 /// Lockdowns under way at once, each of another customer.
 const AT_ONCE: u32 = 64;
@@ -122,7 +122,7 @@ async fn watch(three: Arc<Three>, token: String, stop: Arc<AtomicBool>) -> Vec<I
 
 /// Signs in, is seen alive everywhere, locks, and asks again; how many checks were alive.
 async fn round(three: &Arc<Three>, customer: &str, number: usize) -> usize {
-    let token = db_access_token(&three.first().app, customer).await;
+    let token = db_access_token(&three.first().app, customer, &[ACCOUNTS]).await;
     for node in &three.nodes {
         let mut tries = 0;
         while !three.says_active(node, &token).await {

@@ -70,17 +70,21 @@ impl Folder {
             assert_eq!(folder.run(&["migrate"]).code, 0);
             return folder;
         }
-        let database = TestDatabase::postgres().await;
+        let folder = Self::on(TestDatabase::postgres().await);
+        let migrated = folder.run(&["migrate", "--json"]).json();
+        assert!(migrated["applied"].as_i64() > Some(0), "{migrated}");
+        folder
+    }
+
+    /// An empty folder with given keys and an empty PostgreSQL database, which nobody has migrated yet.
+    pub fn on(database: TestDatabase) -> Self {
         let keys = Self::new().run(&["keys", "generate", "--json"]).json();
         let key = |name: &str| keys[name].as_str().expect("a key").to_owned();
         let folder = Self { database: Some(database), ..Self::new() };
         let url = folder.database_url();
-        let folder = ["RESCIND_SECRET_KEY", "RESCIND_DATA_KEY", "RESCIND_PEPPER"]
+        ["RESCIND_SECRET_KEY", "RESCIND_DATA_KEY", "RESCIND_PEPPER"]
             .iter()
-            .fold(folder.with("RESCIND_DATABASE_URL", &url), |folder, name| folder.with(name, &key(name)));
-        let migrated = folder.run(&["migrate", "--json"]).json();
-        assert!(migrated["applied"].as_i64() > Some(0), "{migrated}");
-        folder
+            .fold(folder.with("RESCIND_DATABASE_URL", &url), |folder, name| folder.with(name, &key(name)))
     }
 
     /// With a variable set.
