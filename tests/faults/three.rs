@@ -165,7 +165,7 @@ async fn int_09_sto_06_of_many_lockdowns_on_three_nodes_none_is_overlooked_by_a_
                 if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() {
                     break;
                 }
-                alive += tokio::time::timeout(Duration::from_mins(2), round(&three, &customer, number))
+                alive += tokio::time::timeout(Duration::from_mins(5), round(&three, &customer, number))
                     .await
                     .expect("it hangs");
             }
