@@ -128,7 +128,6 @@ impl Raw {
         }
         let support_phone = self.support_phone()?;
         let threads = usize::try_from(self.number("hash_threads", 0, 256)?).unwrap_or(0);
-        let lease = Duration::from_secs(self.number("lease", 1, 30)?.unsigned_abs());
         let secrets = SECRETS.iter().filter_map(|name| self.optional(name).map(|text| (*name, SecretText::from(text))));
         let secrets: BTreeMap<_, _> = secrets.collect();
         for (name, text) in &secrets {
@@ -159,14 +158,14 @@ impl Raw {
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
             hash_threads: if threads == 0 { half_the_cores() } else { threads },
             is_fast: self.is_fast()?,
-            lease,
+            lease: self.lease()?,
             near_cache: usize::try_from(self.number("near_cache", 100, 10_000_000)?).unwrap_or(100),
             metrics_address: self.metrics_address()?,
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
             keys_folder: PathBuf::from(self.text("keys_folder")),
             secrets,
             database_url: SecretText::from(database_url),
-            rocket: stopping::patient(rocket, lease),
+            rocket: stopping::patient(rocket, self.lease()?),
         };
         if let Some(list) = settings.breached_passwords.as_ref().filter(|path| !path.is_file()) {
             return Err(wrong("breached_passwords", &format!("names no file: {}", list.display())));
@@ -186,6 +185,10 @@ impl Raw {
         let read = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
         let rule = "must be an address and a port, such as 127.0.0.1:9464 or [::1]:9464";
         read.map(Some).ok_or_else(|| ConfigError(format!("{} {rule}", env_name("metrics_address"))))
+    }
+
+    fn lease(&self) -> Result<Duration, ConfigError> {
+        Ok(Duration::from_secs(self.number("lease", 1, 30)?.unsigned_abs()))
     }
 
     fn is_fast(&self) -> Result<bool, ConfigError> {

@@ -42,12 +42,12 @@ impl Roles {
         .replace("ROLE rescind ", &format!("ROLE {} ", self.service))
         .replace("TO rescind;", &format!("TO {};", self.service))
     }
+}
 
-    /// The address of a database for one of them.
-    fn url(&self, role: &str, database: &TestDatabase) -> String {
-        let (scheme, rest) = database.url.split_once("://").expect("an address");
-        format!("{scheme}://{role}@{}", rest.split_once('@').expect("a user").1)
-    }
+/// The address of a database for a role.
+fn url_of(role: &str, database: &TestDatabase) -> String {
+    let (scheme, rest) = database.url.split_once("://").expect("an address");
+    format!("{scheme}://{role}@{}", rest.split_once('@').expect("a user").1)
 }
 
 impl Drop for Roles {
@@ -80,7 +80,7 @@ async fn sec_03_who_serves_owns_nothing_and_may_do_what_it_needs() {
     let database = TestDatabase::postgres().await;
     let name = database.url.rsplit_once('/').expect("a name").1.to_owned();
     db_execute(&roles.server, &roles.named(&roles_sql, &name)).await.expect("roles");
-    let (owner, service) = (roles.url(&roles.owner, &database), roles.url(&roles.service, &database));
+    let (owner, service) = (url_of(&roles.owner, &database), url_of(&roles.service, &database));
 
     let mut folder = Folder::on(database).with("RESCIND_DATABASE_URL", &service);
     for command in ["serve", "migrate"] {

@@ -76,11 +76,11 @@ impl Load {
             let mut browser = Browser::at("");
             let (mut was_lost, mut seen) = (false, None);
             let path = authorize_path("naybitono-mobile", &[]);
-            self.step(&mut browser, first, Method::GET, &path, &[]).await;
-            let (page, _) = self.step(&mut browser, first + 1, Method::GET, "/login", &[]).await;
+            self.step(&mut browser, first, (Method::GET, &path), &[]).await;
+            let (page, _) = self.step(&mut browser, first + 1, (Method::GET, "/login"), &[]).await;
             let csrf = page.csrf();
             let form = [("csrf_token", csrf.as_str()), ("username", customer), ("password", PASSWORD)];
-            let (answer, lost) = self.step(&mut browser, first + 2, Method::POST, "/login", &form).await;
+            let (answer, lost) = self.step(&mut browser, first + 2, (Method::POST, "/login"), &form).await;
             was_lost |= lost;
             if let Some(code) = answer.answer("code") {
                 let (answer, lost) = self.fleet.ask_any(first, |node| self.redeem(node, &code)).await;
@@ -113,8 +113,7 @@ impl Load {
         &self,
         browser: &mut Browser,
         first: usize,
-        method: Method,
-        path: &str,
+        (method, path): (Method, &str),
         form: &[(&str, &str)],
     ) -> (Seen, bool) {
         let answer = self.fleet.ask_any(first, |node| {
@@ -127,10 +126,14 @@ impl Load {
 
     /// Locks a customer until that is confirmed, and unlocks them again.
     async fn lock_down(&self, customer: &str, first: usize, all: &[Arc<Handed>]) {
-        all.iter().for_each(|handed| handed.set(Stand::Ending));
+        for handed in all {
+            handed.set(Stand::Ending);
+        }
         let (receipt, _) = self.fleet.ask_any(first, |node| self.fleet.lock(node, customer)).await;
         assert_eq!((receipt.status, receipt.json()["status"].as_str()), (StatusCode::OK, Some("confirmed")));
-        all.iter().for_each(|handed| handed.set(Stand::Ended));
+        for handed in all {
+            handed.set(Stand::Ended);
+        }
         self.longest_ms.fetch_max(receipt.json()["confirmed_in_ms"].as_i64().expect("a time"), Ordering::SeqCst);
         self.lockdowns.fetch_add(1, Ordering::SeqCst);
         let (lifted, was_lost) = self.fleet.ask_any(first + 1, |node| self.fleet.unlock(node, customer)).await;
@@ -185,7 +188,7 @@ async fn person(load: Arc<Load>, number: usize) {
             load.refreshes.fetch_add(1, Ordering::SeqCst);
         }
         mine.push(handed.clone());
-        if round % 4 == 0 && number % 2 == 0 {
+        if round % 4 == 0 && number.is_multiple_of(2) {
             load.lock_down(&customer, round, &mine).await;
             mine.clear();
         } else if round % 4 == 2 {

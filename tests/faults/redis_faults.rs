@@ -118,7 +118,7 @@ async fn carry_all(listener: TcpListener, port: u16, is_slow: Arc<AtomicBool>) {
         let is_slow = is_slow.clone();
         tokio::spawn(async move {
             if let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await {
-                carry(client, server, &is_slow).await;
+                Box::pin(carry(client, server, &is_slow)).await;
             }
         });
     }
@@ -196,6 +196,50 @@ async fn round(fleet: Arc<Fleet>, customer: String, number: usize) -> usize {
     alive.into_inner()
 }
 
+/// One desk's lockdowns, one after another; how many checks were alive meanwhile.
+async fn desk(fleet: Arc<Fleet>, worker: usize) -> usize {
+    let mut alive = 0;
+    for time in 0..ROUNDS {
+        alive += round(fleet.clone(), format!("CUST_5{worker}"), worker + time).await;
+    }
+    alive
+}
+
+/// Many lockdowns under one fault, while others' tokens are checked.
+async fn under(fleet: &Arc<Fleet>, mut rigged: Rigged, fault: Fault, bystanders: &[String]) -> Rigged {
+    let before = fleet.met.counts();
+    rigged.begin(fault);
+    let workers: Vec<_> = (0..AT_ONCE).map(|worker| tokio::spawn(desk(fleet.clone(), worker))).collect();
+    for time in 0.. {
+        rigged = tokio::task::spawn_blocking(move || {
+            rigged.spoil(fault, time);
+            rigged
+        })
+        .await
+        .expect("spoilt");
+        let token = &bystanders[time % bystanders.len()];
+        assert_ne!(says_active(fleet, time, token).await, Some(false), "{fault:?}: a good token is called dead");
+        if workers.iter().all(tokio::task::JoinHandle::is_finished) {
+            break;
+        }
+        tokio::time::sleep(PACE).await;
+    }
+    let mut alive = 0;
+    for worker in workers {
+        alive += worker.await.expect("no wrong answer");
+    }
+    rigged.end(fault);
+    let after = fleet.met.counts();
+    let [answers, unsure] = [0, 1].map(|at: usize| after[at] - before[at]);
+    println!(
+        "{fault:?}: {} lockdowns, {answers} answers, {alive} alive meanwhile, {unsure} times 503",
+        AT_ONCE * ROUNDS
+    );
+    assert!(alive > AT_ONCE / 4, "{fault:?}: nothing was seen alive: {alive}");
+    assert!(unsure <= answers / 20, "{fault:?}: checks do not go on: {unsure} of {answers}");
+    rigged
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn int_09_sto_01_whatever_happens_to_redis_no_check_overlooks_a_lockdown_and_checks_go_on() {
     if !is_postgres() {
@@ -224,47 +268,7 @@ async fn int_09_sto_01_whatever_happens_to_redis_no_check_overlooks_a_lockdown_a
         Fault::Nothing,
     ];
     for fault in faults {
-        let before = fleet.met.counts();
-        rigged.begin(fault);
-        let workers: Vec<_> = (0..AT_ONCE)
-            .map(|worker| {
-                let fleet = fleet.clone();
-                tokio::spawn(async move {
-                    let mut alive = 0;
-                    for time in 0..ROUNDS {
-                        alive += round(fleet.clone(), format!("CUST_5{worker}"), worker + time).await;
-                    }
-                    alive
-                })
-            })
-            .collect();
-        for time in 0.. {
-            rigged = tokio::task::spawn_blocking(move || {
-                rigged.spoil(fault, time);
-                rigged
-            })
-            .await
-            .expect("spoilt");
-            let token = &bystanders[time % bystanders.len()];
-            assert_ne!(says_active(&fleet, time, token).await, Some(false), "{fault:?}: a good token is called dead");
-            if workers.iter().all(tokio::task::JoinHandle::is_finished) {
-                break;
-            }
-            tokio::time::sleep(PACE).await;
-        }
-        let mut alive = 0;
-        for worker in workers {
-            alive += worker.await.expect("no wrong answer");
-        }
-        rigged.end(fault);
-        let after = fleet.met.counts();
-        let [answers, unsure] = [0, 1].map(|at: usize| after[at] - before[at]);
-        println!(
-            "{fault:?}: {} lockdowns, {answers} answers, {alive} alive meanwhile, {unsure} times 503",
-            AT_ONCE * ROUNDS
-        );
-        assert!(alive > AT_ONCE / 4, "{fault:?}: nothing was seen alive: {alive}");
-        assert!(unsure <= answers / 20, "{fault:?}: checks do not go on: {unsure} of {answers}");
+        rigged = under(&fleet, rigged, fault, &bystanders).await;
     }
     let [.., closed, cut] = fleet.met.counts();
     assert_eq!((closed, cut), (0, 0));

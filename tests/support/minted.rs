@@ -11,7 +11,7 @@ use rescind::store::{StoreError, sessions};
 
 use super::rows::client_id;
 
-/// A new session of a customer with the app of the usual bank, and an access token of it for an audience, good for five minutes. Tried
+/// A new session of a customer with the app of the usual bank, and an access token of it for an audience, good for half an hour. Tried
 /// again on a machine so busy that the database gives the transaction up.
 pub async fn db_access_token(app: &App, customer: &str, audience: &[&str]) -> String {
     for _ in 0..10 {
@@ -25,7 +25,7 @@ pub async fn db_access_token(app: &App, customer: &str, audience: &[&str]) -> St
 
 async fn try_access_token(app: &App, customer: &str, audience: &[&str]) -> Result<String, StoreError> {
     let (id, now, client) = (random::id(app.clock.now()), app.clock.now(), client_id("naybitono-mobile"));
-    let (scope, ends) = ("accounts:read".parse().expect("scope"), now + TimeDelta::minutes(5));
+    let (scope, ends) = ("accounts:read".parse().expect("scope"), now + TimeDelta::minutes(30));
     let audience: Vec<String> = audience.iter().map(|uri| (*uri).to_owned()).collect();
     let mut tx = app.db.begin().await?;
     let ancestors = Ancestors { client: Some(client.as_str()), subject: Some(customer), device: None, consent: None };
