@@ -9,10 +9,10 @@ use reqwest::{RequestBuilder, StatusCode};
 use rescind::app::App;
 use tokio::time::Instant;
 
-use crate::support::PASSWORD;
 use crate::support::browser::Seen;
 use crate::support::flow::Pair;
 use crate::support::program::{Bank, Folder, Program, free_port};
+use crate::support::{KEY, PASSWORD};
 
 /// How many nodes there are.
 pub const NODES: usize = 3;
@@ -65,6 +65,10 @@ impl Fleet {
     pub async fn start(settings: &[(&str, &str)]) -> Arc<Self> {
         let mut folder = Folder::of_engine().await.with("RESCIND_CHECKS", "fast");
         folder.set("RESCIND_LIMIT_SCALE", "1000000");
+        // `db_customer` hashes with the pepper of all tests.
+        for name in ["RESCIND_SECRET_KEY", "RESCIND_DATA_KEY", "RESCIND_PEPPER"] {
+            folder.set(name, KEY);
+        }
         for (name, value) in settings {
             folder.set(name, value);
         }
