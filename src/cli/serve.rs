@@ -1,7 +1,6 @@
 //! `rescind serve`: checks everything, then serves until told to stop; stops cleanly.
 
 use std::fs::{File, TryLockError};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rocket::Shutdown;
@@ -16,7 +15,7 @@ use crate::config::Settings;
 use crate::policy::private_network::is_private;
 use crate::service::life;
 use crate::store::{Db, engine, facts, migrations};
-use crate::web::ops::Draining;
+use crate::web::draining::Draining;
 use crate::{jobs, web};
 
 /// Serves with the settings of the environment.
@@ -48,17 +47,13 @@ pub async fn open(settings: Settings) -> Result<(App, Option<File>), Failure> {
 /// Runs the server and its jobs until a signal; then finishes what was begun.
 pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
     let rocket = web::mount(app.clone());
-    let watched = watch(&app, rocket.state::<Draining>().cloned().unwrap_or_default()).await?;
+    let draining = rocket.state::<Draining>().cloned().unwrap_or_default();
+    let watched = watch(&app, draining.clone()).await?;
     let serving = app.serve_checks();
     app.looked_for_redis().await;
     let jobs = tokio::spawn(jobs::run(app.clone()));
-    let rocket = rocket.attach(AdHoc::on_shutdown("draining", |rocket| {
-        Box::pin(async move {
-            if let Some(draining) = rocket.state::<Draining>() {
-                draining.0.store(true, Ordering::SeqCst);
-            }
-        })
-    }));
+    let told = draining.clone();
+    let rocket = rocket.attach(AdHoc::on_shutdown("draining", move |_| Box::pin(async move { told.tell() })));
     let issuer = app.settings.issuer.clone();
     let rocket = rocket.attach(AdHoc::on_liftoff("started", |rocket| {
         Box::pin(async move {
@@ -72,7 +67,11 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
             }
         })
     }));
-    let served = rocket.launch().await.map_err(|error| Failure::new(reason(&error, &app.settings)));
+    // Rocket would wait out its grace for any connection that was open when it was told, idle or not.
+    let served = tokio::select! {
+        served = rocket.launch() => served.map(|_| ()).map_err(|error| Failure::new(reason(&error, &app.settings))),
+        () = draining.finished() => Ok(()),
+    };
     serving.stop().await;
     jobs.abort();
     jobs::finish(&app).await;
@@ -81,7 +80,7 @@ pub async fn launch(app: Arc<App>) -> Result<(), Failure> {
     }
     app.db.close().await;
     tracing::info!("stopped");
-    served.map(|_| ())
+    served
 }
 
 /// The listener for measures and health, if it has an address of its own; how to stop it.

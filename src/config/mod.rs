@@ -4,6 +4,7 @@
 mod files;
 mod keys;
 mod read;
+mod stopping;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use rocket::figment::value::Value;
 use rocket::figment::{Figment, Profile, Provider};
 
-use super::{ADDRESSES, ConfigError, Lifetimes, REDIS_DEADLINE, SECRETS, SETTINGS, Settings};
+use super::{ADDRESSES, ConfigError, Lifetimes, REDIS_DEADLINE, SECRETS, SETTINGS, Settings, stopping};
 use crate::model::network::Network;
 use crate::model::redis_address::RedisAddress;
 use crate::place::Places;
@@ -158,14 +158,14 @@ impl Raw {
             limit_scale: u32::try_from(self.number("limit_scale", 1, 1_000_000)?).unwrap_or(1),
             hash_threads: if threads == 0 { half_the_cores() } else { threads },
             is_fast: self.is_fast()?,
-            lease: Duration::from_secs(self.number("lease", 1, 30)?.unsigned_abs()),
+            lease: self.lease()?,
             near_cache: usize::try_from(self.number("near_cache", 100, 10_000_000)?).unwrap_or(100),
             metrics_address: self.metrics_address()?,
             log: self.text("log").parse().map_err(|_| wrong("log", "must be error, warn, info, debug or trace"))?,
             keys_folder: PathBuf::from(self.text("keys_folder")),
             secrets,
             database_url: SecretText::from(database_url),
-            rocket,
+            rocket: stopping::patient(rocket, self.lease()?),
         };
         if let Some(list) = settings.breached_passwords.as_ref().filter(|path| !path.is_file()) {
             return Err(wrong("breached_passwords", &format!("names no file: {}", list.display())));
@@ -185,6 +185,10 @@ impl Raw {
         let read = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
         let rule = "must be an address and a port, such as 127.0.0.1:9464 or [::1]:9464";
         read.map(Some).ok_or_else(|| ConfigError(format!("{} {rule}", env_name("metrics_address"))))
+    }
+
+    fn lease(&self) -> Result<Duration, ConfigError> {
+        Ok(Duration::from_secs(self.number("lease", 1, 30)?.unsigned_abs()))
     }
 
     fn is_fast(&self) -> Result<bool, ConfigError> {

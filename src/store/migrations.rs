@@ -1,10 +1,13 @@
 //! Migrations: run on start and by `rescind migrate`, one process at a time. A shipped file never changes.
-//! Files are numbered release * 100 + n. Release N runs on schema N and N+1 (expand, then contract) and refuses newer.
+//! Files are numbered release * 100 + n. Release N runs on schema N and N+1 (expand, then contract) and refuses newer. From the
+//! second release on one file changes one table: servers of the release before go on meanwhile, and a transaction that holds
+//! several tables against them may end in a deadlock.
 
 use std::borrow::Cow;
 use std::fs::File;
 
-use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::PgPool;
 use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 
 use super::engine::{Db, Pools};
@@ -47,7 +50,12 @@ pub async fn run(db: &Db) -> Result<usize, MigrationError> {
     refuse_newer(db).await?;
     let _one_at_a_time = lock_file(db).await?;
     match &db.pools {
+        // Whoever serves need not own the tables: with nothing to do, nothing is asked for that only an owner may.
+        Pools::Postgres { .. } if is_complete(db).await? => Ok(0),
         Pools::Postgres { pool, .. } => {
+            if !may_create(pool).await? {
+                return Err(MigrationError::Behind);
+            }
             // Not back into the pool: a migration may take longer than a statement, and closing ends the lock.
             let mut conn = pool.acquire().await.map_err(|e| failed(&e))?.detach();
             let unhurried = "SET statement_timeout = 0; SET lock_timeout = 0";
@@ -69,7 +77,7 @@ pub async fn run(db: &Db) -> Result<usize, MigrationError> {
 async fn apply<C: Migrate>(db: &Db, conn: &mut C) -> Result<usize, MigrationError> {
     conn.ensure_migrations_table(TABLE).await?;
     let before = conn.list_applied_migrations(TABLE).await?.len();
-    migrator(if db.is_embedded() { &SQLITE } else { &POSTGRES }).run_direct(None, &mut *conn, false).await?;
+    migrator(own(db)).run_direct(None, &mut *conn, false).await?;
     Ok(conn.list_applied_migrations(TABLE).await?.len() - before)
 }
 
@@ -77,21 +85,34 @@ async fn apply<C: Migrate>(db: &Db, conn: &mut C) -> Result<usize, MigrationErro
 pub async fn check(db: &Db) -> Result<(), MigrationError> {
     refuse_newer(db).await?;
     let found = applied(db).await?;
-    let missing = known(db).any(|version| !found.contains(&version));
+    let missing = migrator(own(db)).iter().any(|wanted| !found.iter().any(|one| one.version == wanted.version));
     if missing {
         return Err(MigrationError::Behind);
     }
     Ok(())
 }
 
+/// Whether everything this program knows was applied, as it knows it.
+async fn is_complete(db: &Db) -> Result<bool, MigrationError> {
+    let found = applied(db).await?;
+    let has =
+        |wanted: &Migration| found.iter().any(|one| one.version == wanted.version && one.checksum == wanted.checksum);
+    Ok(migrator(own(db)).iter().all(has))
+}
+
+async fn may_create(pool: &PgPool) -> Result<bool, MigrationError> {
+    let sql = "SELECT has_schema_privilege(current_schema(), 'CREATE')";
+    sqlx::query_scalar(sql).fetch_one(pool).await.map_err(|e| failed(&e))
+}
+
 async fn refuse_newer(db: &Db) -> Result<(), MigrationError> {
-    let newest = applied(db).await?.into_iter().max().unwrap_or(0);
+    let newest = applied(db).await?.iter().map(|one| one.version).max().unwrap_or(0);
     let found = newest / 100;
     if found > RELEASE + 1 { Err(MigrationError::TooNew { found }) } else { Ok(()) }
 }
 
-/// Versions applied so far; none if nothing was ever applied.
-async fn applied(db: &Db) -> Result<Vec<i64>, MigrationError> {
+/// What was applied so far; nothing if nothing ever was.
+async fn applied(db: &Db) -> Result<Vec<AppliedMigration>, MigrationError> {
     let listed = match &db.pools {
         Pools::Postgres { pool, .. } => {
             let mut conn = pool.acquire().await.map_err(|e| failed(&e))?;
@@ -116,12 +137,12 @@ async fn applied(db: &Db) -> Result<Vec<i64>, MigrationError> {
             conn.list_applied_migrations(TABLE).await
         }
     };
-    Ok(listed.map_err(|e| failed(&e))?.into_iter().map(|m| m.version).collect())
+    listed.map_err(|e| failed(&e))
 }
 
-fn known(db: &Db) -> impl Iterator<Item = i64> {
-    let own = if db.is_embedded() { &SQLITE } else { &POSTGRES };
-    TRUNK.iter().chain(own).map(|(version, _, _)| *version)
+/// What only this engine has.
+fn own(db: &Db) -> &'static [(i64, &'static str, &'static str)] {
+    if db.is_embedded() { &SQLITE } else { &POSTGRES }
 }
 
 fn migrator(own: &'static [(i64, &str, &str)]) -> Migrator {

@@ -3,6 +3,7 @@
 use rocket::Request;
 use rocket::http::Method;
 
+use super::draining::Begun;
 use crate::clock::Stopwatch;
 use crate::secret::random;
 
@@ -17,6 +18,8 @@ pub struct Arrival {
     pub path: String,
     /// Running since the request arrived.
     pub watch: Option<Stopwatch>,
+    /// Until the answer is out.
+    pub begun: Option<Begun>,
 }
 
 impl Arrival {
@@ -27,6 +30,7 @@ impl Arrival {
             id: random::letters(16),
             path: request.uri().path().as_str().to_owned(),
             watch: None,
+            begun: None,
         })
     }
 }

@@ -11,6 +11,7 @@ use rocket::{Data, Request, Response, Route, routes};
 use tracing::{Level, enabled};
 
 use super::arrival::Arrival;
+use super::draining::Draining;
 use super::error::OAuthError;
 use super::guard::info::{RequestInfo, is_secure};
 use super::page::PageError;
@@ -43,6 +44,7 @@ impl Fairing for Envelope {
             id: given_id(request).unwrap_or_else(|| random::letters(16)),
             path: request.uri().path().as_str().to_owned(),
             watch,
+            begun: request.rocket().state::<Draining>().map(Draining::begin),
         };
         request.local_cache(|| arrival);
         if let Some(elsewhere) = turned_away(request) {

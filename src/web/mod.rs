@@ -5,6 +5,7 @@ pub mod answer;
 pub mod api;
 pub mod arrival;
 pub mod console;
+pub mod draining;
 pub mod envelope;
 pub mod error;
 pub mod guard;
@@ -32,7 +33,7 @@ pub fn mount(app: Arc<App>) -> Rocket<Build> {
         .attach(rocket::shield::Shield::new())
         .attach(envelope::Envelope)
         .attach(console::Refusals)
-        .manage(ops::Draining::default())
+        .manage(draining::Draining::default())
         .manage(ops::Readers::of_main(&app))
         .manage(app)
         .mount("/", envelope::routes())

@@ -7,10 +7,17 @@ mod support;
 
 mod broken;
 mod commit;
+mod fleet;
 mod floods;
+mod least_privilege;
+mod ledger;
+mod load;
 mod locked;
 mod nodes;
 mod outage;
 mod proxy;
+mod redis_faults;
+mod rolling;
 mod three;
 mod unsafe_settings;
+mod upgrade;

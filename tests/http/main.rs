@@ -58,6 +58,7 @@ mod receipts;
 mod refresh;
 mod refresh_reuse;
 mod revoke;
+mod same_answers;
 mod secrecy;
 mod surface;
 mod surface_raw;

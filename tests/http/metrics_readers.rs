@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 
 use reqwest::StatusCode;
-use rescind::web::ops::{Draining, alone};
+use rescind::web::draining::Draining;
+use rescind::web::ops::alone;
 use rocket::fairing::AdHoc;
 
 use crate::support::openmetrics::Measures;
@@ -87,7 +88,7 @@ async fn at_an_address_of_its_own_there_are_measures_and_health_and_nothing_else
         let expected = if path == "/metrics" || path.starts_with("/health/") { 200 } else { 404 };
         assert_eq!(raw::status(&get(&path.replace("<id>", "x"), "").await), expected, "{path}");
     }
-    draining.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    draining.tell();
     let ready = get("/health/ready", "").await;
     assert!(raw::status(&ready) == 503 && ready.contains("draining"), "{ready}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
 use super::{ISSUER, PASSWORD, TestServer};
 
@@ -104,17 +104,7 @@ impl Browser {
         headers: &[(&str, &str)],
         form: Option<&[(&str, &str)]>,
     ) -> Seen {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if !self.headers.iter().any(|(name, _)| name == "User-Agent") {
-            request = request.header("User-Agent", "TestBrowser/1.0");
-        }
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        if !self.cookies.is_empty() {
-            let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request = request.header("Cookie", line.join("; "));
-        }
+        let mut request = self.carry(self.http.request(method, format!("{}{path}", self.base)));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -126,7 +116,33 @@ impl Browser {
         seen
     }
 
-    fn keep_cookies(&mut self, seen: &Seen) {
+    /// A request as this browser sends it, for a test that sends it to whom it likes: opens an address, or submits a form of
+    /// our own page. What comes back is for [`Browser::keep_cookies`].
+    pub fn request(&self, http: &reqwest::Client, method: Method, url: &str, form: &[(&str, &str)]) -> RequestBuilder {
+        let request = self.carry(http.request(method.clone(), url));
+        if method == Method::GET {
+            return request;
+        }
+        request.header("Origin", ISSUER).header("Sec-Fetch-Site", "same-origin").form(form)
+    }
+
+    /// With what it sends every time: who it is, and its cookies.
+    fn carry(&self, mut request: RequestBuilder) -> RequestBuilder {
+        if !self.headers.iter().any(|(name, _)| name == "User-Agent") {
+            request = request.header("User-Agent", "TestBrowser/1.0");
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if !self.cookies.is_empty() {
+            let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header("Cookie", line.join("; "));
+        }
+        request
+    }
+
+    /// Keeps the cookies of an answer.
+    pub fn keep_cookies(&mut self, seen: &Seen) {
         for line in seen.headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok()) {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
             let Some((name, value)) = pair.split_once('=') else { continue };

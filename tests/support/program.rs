@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use rescind::app::App;
+use rescind::clock::Clock;
+use rescind::config::Settings;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -66,17 +70,21 @@ impl Folder {
             assert_eq!(folder.run(&["migrate"]).code, 0);
             return folder;
         }
-        let database = TestDatabase::postgres().await;
+        let folder = Self::on(TestDatabase::postgres().await);
+        let migrated = folder.run(&["migrate", "--json"]).json();
+        assert!(migrated["applied"].as_i64() > Some(0), "{migrated}");
+        folder
+    }
+
+    /// An empty folder with given keys and an empty PostgreSQL database, which nobody has migrated yet.
+    pub fn on(database: TestDatabase) -> Self {
         let keys = Self::new().run(&["keys", "generate", "--json"]).json();
         let key = |name: &str| keys[name].as_str().expect("a key").to_owned();
         let folder = Self { database: Some(database), ..Self::new() };
         let url = folder.database_url();
-        let folder = ["RESCIND_SECRET_KEY", "RESCIND_DATA_KEY", "RESCIND_PEPPER"]
+        ["RESCIND_SECRET_KEY", "RESCIND_DATA_KEY", "RESCIND_PEPPER"]
             .iter()
-            .fold(folder.with("RESCIND_DATABASE_URL", &url), |folder, name| folder.with(name, &key(name)));
-        let migrated = folder.run(&["migrate", "--json"]).json();
-        assert!(migrated["applied"].as_i64() > Some(0), "{migrated}");
-        folder
+            .fold(folder.with("RESCIND_DATABASE_URL", &url), |folder, name| folder.with(name, &key(name)))
     }
 
     /// With a variable set.
@@ -99,6 +107,16 @@ impl Folder {
     pub fn database_url(&self) -> String {
         let own = || format!("sqlite:{}/rescind-data/rescind.db", self.path().display());
         self.database.as_ref().map_or_else(own, |database| database.url.clone())
+    }
+
+    /// The app on the same database and keys, in this process: for `db_` helpers. It serves nothing.
+    pub async fn db_app(&self) -> Arc<App> {
+        let mut pairs: Vec<_> = self.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        pairs.push(("RESCIND_ISSUER".to_owned(), ISSUER.to_owned()));
+        let settings = Settings::from_pairs(pairs, &BTreeMap::new()).expect("settings");
+        let db = rescind::store::Db::open(settings.database_url.expose()).await.expect("database");
+        let keys = settings.keys().expect("keys");
+        Arc::new(App::new(settings, db, keys, Clock::default()).expect("an app"))
     }
 
     /// All files below, relative and sorted.

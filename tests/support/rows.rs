@@ -118,7 +118,8 @@ impl TestServer {
     }
 }
 
-async fn postgres_dump(url: &str) -> Vec<u8> {
+/// Every row of every table of a PostgreSQL database.
+pub async fn postgres_dump(url: &str) -> Vec<u8> {
     let mut conn = PgConnection::connect(url).await.expect("the private PostgreSQL answers");
     let tables: Vec<String> = sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
         .fetch_all(&mut conn)

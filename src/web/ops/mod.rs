@@ -5,7 +5,6 @@ mod metrics;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rocket::config::{Config, Ident, LogLevel, Shutdown};
 use rocket::http::{ContentType, Header, Status};
@@ -13,13 +12,10 @@ use rocket::response::Responder;
 use rocket::{Build, Request, Response, Rocket, Route, State, get, routes};
 
 pub use self::metrics::Readers;
+use super::draining::Draining;
 use super::envelope::Envelope;
 use super::{Shared, error};
 use crate::app::App;
-
-/// Set when the server is stopping: it is no longer ready, so that nobody sends it more.
-#[derive(Clone, Debug, Default)]
-pub struct Draining(pub Arc<AtomicBool>);
 
 /// A health answer.
 pub struct Health(Status, &'static str);
@@ -48,7 +44,7 @@ fn live() -> Health {
 /// The process can answer for certain: the database answers, what was taken back is known, and no stop is under way.
 #[get("/health/ready")]
 async fn ready(app: &Shared, draining: &State<Draining>) -> Health {
-    if draining.0.load(Ordering::SeqCst) {
+    if draining.is_told() {
         return Health(Status::ServiceUnavailable, "draining");
     }
     match app.db.ping().await {
