@@ -128,23 +128,23 @@ impl Db {
 
     pub(super) async fn lend_reader_ahead(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
-            Pools::Postgres { pool, .. } => in_time(pool.acquire()).await.map(Line::PgRead),
-            Pools::Sqlite { reader, .. } => in_time(reader.acquire()).await.map(Line::LiteRead),
+            Pools::Postgres { pool, .. } => in_time(Box::pin(pool.acquire())).await.map(Line::PgRead),
+            Pools::Sqlite { reader, .. } => in_time(Box::pin(reader.acquire())).await.map(Line::LiteRead),
         };
         line.map(|line| Conn::new(line, None, None))
     }
 
     pub(super) async fn lend_pulse(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
-            Pools::Postgres { pulse, .. } => in_time(pulse.acquire()).await.map(Line::PgRead),
-            Pools::Sqlite { pulse, .. } => in_time(pulse.acquire()).await.map(Line::LiteRead),
+            Pools::Postgres { pulse, .. } => in_time(Box::pin(pulse.acquire())).await.map(Line::PgRead),
+            Pools::Sqlite { pulse, .. } => in_time(Box::pin(pulse.acquire())).await.map(Line::LiteRead),
         };
         line.map(|line| Conn::new(line, None, None))
     }
 
     pub(super) async fn lend_pulse_writer(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
-            Pools::Postgres { pulse, .. } => in_time(pulse.begin()).await.map(Line::PgWrite)?,
+            Pools::Postgres { pulse, .. } => in_time(Box::pin(pulse.begin())).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
         };
         Ok(Conn::new(line, None, self.hint.clone()))
@@ -161,7 +161,7 @@ impl Db {
     pub(super) async fn lend_writer(&self) -> Result<Conn, StoreError> {
         let place = place_in_time(Arc::clone(&self.ordinary).acquire_owned()).await?;
         let line = match &self.pools {
-            Pools::Postgres { pool, .. } => in_time(pool.begin()).await.map(Line::PgWrite)?,
+            Pools::Postgres { pool, .. } => in_time(Box::pin(pool.begin())).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
         };
         Ok(Conn::new(line, Some(place), self.hint.clone()))
@@ -169,7 +169,7 @@ impl Db {
 
     pub(super) async fn lend_writer_first(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
-            Pools::Postgres { lane, .. } => in_time(lane.begin()).await.map(Line::PgWrite)?,
+            Pools::Postgres { lane, .. } => in_time(Box::pin(lane.begin())).await.map(Line::PgWrite)?,
             Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
         };
         Ok(Conn::new(line, None, self.hint.clone()))

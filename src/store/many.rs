@@ -52,6 +52,6 @@ mod tests {
     #[test]
     fn places_are_numbered_on_from_row_to_row() {
         assert_eq!(values(3, 2), "VALUES ($1, $2), ($3, $4), ($5, $6)");
-        assert_eq!(Many::new("INSERT INTO t ROWS", 2).one, "INSERT INTO t VALUES ($1, $2)");
+        assert_eq!(Many::new("FROM (ROWS) seen", 2).one, "FROM (VALUES ($1, $2)) seen");
     }
 }
