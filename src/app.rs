@@ -81,6 +81,8 @@ pub struct Checks {
     pub clients: Near<String, Arc<KnownClient>>,
     /// The same by the fingerprint of an `Authorization` header that proved one of them.
     pub callers: Near<Fingerprint, Arc<KnownClient>>,
+    /// The sessions that stand for clients' own tokens, by client and shape. Whether one is good, its record says.
+    pub standing: Near<String, Uuid>,
 }
 
 impl Checks {
@@ -94,8 +96,9 @@ impl Checks {
         let making = Making { db, clock, lease: settings.lease, draw: random::id };
         let refills = if making.db.is_embedded() { 4 } else { 8 };
         let (clients, callers) = (Near::new(CLIENTS, refills), Near::new(CLIENTS, refills));
+        let standing = Near::new(CLIENTS, refills);
         let sessions = Near::new(settings.near_cache, refills);
-        Self { node: Arc::new(Node::new(making)), sessions, copies, clients, callers }
+        Self { node: Arc::new(Node::new(making)), sessions, copies, clients, callers, standing }
     }
 }
 

@@ -76,22 +76,40 @@ async fn compare(app: &App, actor: &Actor, sent: &Credentials, known: Option<Kno
 /// The same for one that checks tokens: by a copy of its record, as long as that is surely what the truth says. Its epochs
 /// may be old. Who does not fit the copy is judged by the truth.
 pub async fn prove_checker(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof, Fault> {
+    match prove_near(app, sent).await {
+        Some(known) => Ok(Proof::Proven(known)),
+        None => Box::pin(prove_and_keep(app, sent, prove_ahead(app, actor, sent))).await,
+    }
+}
+
+/// The same for one that wants a token of its own, by the truth.
+pub async fn prove_machine(app: &App, actor: &Actor, sent: &Credentials) -> Result<Proof, Fault> {
+    Box::pin(prove_and_keep(app, sent, prove(app, actor, sent))).await
+}
+
+/// The client, if a copy of its record proves it. Nothing is born under the epochs of a copy: they may be old.
+pub async fn prove_near(app: &App, sent: &Credentials) -> Option<Arc<KnownClient>> {
     let node = &app.checks.node;
-    let Some(id) = sent.name().filter(|_| app.settings.is_fast) else {
-        return Box::pin(prove_ahead(app, actor, sent)).await;
-    };
-    if let Some(copy) = app.checks.clients.get(id)
-        && node.is_fresh_soon().await
+    let id = sent.name().filter(|_| app.settings.is_fast)?;
+    let copy = app.checks.clients.get(id)?;
+    let is_proven = node.is_fresh_soon().await
         && node.view().is_current(copy.as_of, id)
         && fits(sent, &copy.value.secrets)
-        && may_enter(&copy.value, sent)
-    {
-        return Ok(Proof::Proven(copy.value.clone()));
-    }
+        && may_enter(&copy.value, sent);
+    is_proven.then(|| copy.value.clone())
+}
+
+/// Proves by the truth, and keeps what was read as a copy.
+async fn prove_and_keep(
+    app: &App,
+    sent: &Credentials,
+    proof: impl Future<Output = Result<Proof, Fault>>,
+) -> Result<Proof, Fault> {
+    let node = &app.checks.node;
     // Noted before the read is sent.
-    let as_of = node.view().as_of();
-    let proof = Box::pin(prove_ahead(app, actor, sent)).await?;
-    if let (Proof::Proven(known), Some(as_of)) = (&proof, as_of)
+    let as_of = node.view().as_of().filter(|_| app.settings.is_fast);
+    let proof = proof.await?;
+    if let (Proof::Proven(known), Some(as_of), Some(id)) = (&proof, as_of, sent.name())
         && node.follows(&known.timeline)
     {
         app.checks.clients.put(id.clone(), Arc::new(Copied::new(known.clone(), as_of)));

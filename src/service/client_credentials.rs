@@ -1,15 +1,22 @@
 //! The `client_credentials` grant (OAuth 2.1 §4.2): one standing session per client and shape, a random serial per token,
-//! no row per token. Audited as counts per minute.
+//! no row per token. Audited as counts per minute. Where the session is near, a token costs no statement.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::audit::{Told, record};
+use super::found;
 use super::tokens::{TokenError, TokenRefusal, Tokens};
 use crate::app::App;
+use crate::cache::near::Copied;
 use crate::clock::{Timestamp, unix_seconds};
 use crate::model::actor::{Actor, Who};
 use crate::model::audit::Action;
 use crate::model::client::{ClientType, GrantType};
 use crate::model::epoch::EpochKind;
 use crate::model::session::{Rotation, Session, Shape, SubjectKind};
+use crate::policy::verdict::{Verdict, judge};
 use crate::policy::{resource, scope};
 use crate::secret::seal::{Kind, Reference};
 use crate::secret::{client_secret, random};
@@ -17,41 +24,84 @@ use crate::store::clients::KnownClient;
 use crate::store::{epochs, sessions};
 
 /// How long a standing session is used for new tokens.
-const STANDING: chrono::TimeDelta = chrono::TimeDelta::days(1);
+const LIFE: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
-/// Gives a client a token of its own.
-pub async fn issue(
-    app: &App,
-    actor: &Actor,
-    known: &KnownClient,
-    asked: (Option<&str>, &[String]),
-) -> Result<Tokens, TokenError> {
-    let client = &known.client;
-    if client.kind != ClientType::Confidential || !client.may_use(GrantType::ClientCredentials) {
-        return Err(TokenRefusal::UnauthorizedClient.into());
-    }
+/// What a client asks for: scope and resources.
+pub type Asked<'a> = (Option<&'a str>, &'a [String]);
+
+/// A session that stands for a client's own tokens of one shape.
+pub struct Standing {
+    session_id: Uuid,
+    shape: Shape,
+}
+
+/// Gives a client a token of its own. `known` comes from the truth: a session may be born under its epochs.
+pub async fn issue(app: &App, actor: &Actor, known: &KnownClient, asked: Asked<'_>) -> Result<Tokens, TokenError> {
     let shape = choose_shape(app, known, asked)?;
+    let expires_at = app.clock.now() + app.settings.lifetimes.access;
+    let session_id = standing(app, actor, known, &shape, expires_at).await?.session_id;
+    let standing = Standing { session_id, shape };
+    keep(app, known, &standing, expires_at).await;
+    Ok(mint(app, known, standing))
+}
+
+/// The session for what a client asks for, if it is near and good by what is near: the same that a check of its tokens rests
+/// on. Nothing is born here, so that `known` may be a copy.
+pub fn near(app: &App, known: &KnownClient, asked: Asked<'_>) -> Option<Standing> {
+    let shape = choose_shape(app, known, asked).ok()?;
+    let session_id = app.checks.standing.get(&name(known, &shape))?.value;
     let now = app.clock.now();
-    let expires_at = now + app.settings.lifetimes.access;
-    let session = standing(app, actor, known, &shape, expires_at).await?;
-    app.activity.count_token(client.client_id.as_str());
-    let token = Reference {
-        session: session.session_id,
-        serial: random::serial(),
-        shape: 0,
-        expires_at: unix_seconds(expires_at),
-    };
-    Ok(Tokens {
+    let until = now + app.settings.lifetimes.access;
+    let token = reference(session_id, until);
+    let found = found::fitting(app, &token, 0)?;
+    let session = &found.record().session;
+    let is_it = session.client_id == known.client.client_id && session.shapes.first() == Some(&shape);
+    let is_alive = matches!(judge(found.record(), token.expires_at, Some(0), now), Verdict::Alive(_));
+    let is_long = session.expires_at >= until;
+    let is_good = matches!(found.standing(app, 0), found::Standing::Good(_));
+    (is_it && is_alive && is_long && is_good).then_some(Standing { session_id, shape })
+}
+
+/// A token with a serial of its own.
+pub fn mint(app: &App, known: &KnownClient, standing: Standing) -> Tokens {
+    app.activity.count_token(known.client.client_id.as_str());
+    let expires_at = app.clock.now() + app.settings.lifetimes.access;
+    let token = Reference { serial: random::serial(), ..reference(standing.session_id, expires_at) };
+    Tokens {
         access: app.secrets.sealer.seal(Kind::Access, &token),
         expires_in: app.settings.lifetimes.access.num_seconds(),
         refresh: None,
-        scope: shape.scope.to_string(),
-    })
+        scope: standing.shape.scope.to_string(),
+    }
+}
+
+fn reference(session: Uuid, expires_at: Timestamp) -> Reference {
+    Reference { session, serial: 0, shape: 0, expires_at: unix_seconds(expires_at) }
+}
+
+/// Keeps which session it is, and a copy of its record, read anew. What fails is tried again with the next token.
+async fn keep(app: &App, known: &KnownClient, standing: &Standing, expires_at: Timestamp) {
+    let Some(as_of) = app.checks.node.view().as_of().filter(|_| app.settings.is_fast) else { return };
+    let token = reference(standing.session_id, expires_at);
+    if found::fitting(app, &token, 0).is_none() && Box::pin(found::find(app, &token, 0)).await.is_err() {
+        return;
+    }
+    let copy = Copied::new(standing.session_id, as_of);
+    app.checks.standing.put(name(known, &standing.shape), Arc::new(copy));
+}
+
+/// What a standing session is kept under: no client id, scope word or resource has a line's end in it.
+fn name(known: &KnownClient, shape: &Shape) -> String {
+    let (id, scope) = (known.client.client_id.as_str(), shape.scope.to_string());
+    [id, &scope, &shape.audience.join("\n")].join("\n")
 }
 
 /// Machine scopes make the issuer the audience; otherwise the resources asked for, or all of the client's.
-fn choose_shape(app: &App, known: &KnownClient, asked: (Option<&str>, &[String])) -> Result<Shape, TokenRefusal> {
+fn choose_shape(app: &App, known: &KnownClient, asked: Asked<'_>) -> Result<Shape, TokenRefusal> {
     let client = &known.client;
+    if client.kind != ClientType::Confidential || !client.may_use(GrantType::ClientCredentials) {
+        return Err(TokenRefusal::UnauthorizedClient);
+    }
     let scope = scope::choose(&client.scope, asked.0).map_err(|_| TokenRefusal::InvalidScope)?;
     let issuer = [app.settings.issuer.clone()];
     let allowed: &[String] = if scope.names_a_machine_scope() { &issuer } else { &client.resources };
@@ -103,7 +153,7 @@ fn new_standing(app: &App, known: &KnownClient, shape: &Shape) -> Session {
         rotation: Rotation { at: now, address: None, shape: 0, access_expires_at: now },
         auth_at: None,
         created_at: now,
-        expires_at: now + STANDING,
+        expires_at: now + LIFE,
         ended_at: None,
         epochs: known.epochs,
     }

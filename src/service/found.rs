@@ -128,9 +128,14 @@ async fn look_further(app: &App, token: &Reference, serial: i64) -> Result<Optio
     read(app, token.session, serial).await
 }
 
-/// The same, if it is near and can be used without a look further.
+/// The same, if it is near and can be used without a look further; not for a check, and not counted.
+pub fn fitting(app: &App, token: &Reference, serial: i64) -> Option<Found> {
+    fit(app, app.checks.sessions.get(&token.session)?, token, serial)
+}
+
+/// The same for a check.
 pub fn near(app: &App, token: &Reference, serial: i64) -> Option<Found> {
-    let found = fit(app, app.checks.sessions.get(&token.session)?, token, serial)?;
+    let found = fitting(app, token, serial)?;
     app.metrics.looked_up(Path::Near);
     Some(found)
 }

@@ -240,3 +240,78 @@ async fn a_standing_row_is_left_before_its_tokens_would_outlive_it() {
     server.wait(570);
     assert!(server.is_active(&last).await, "it lives its whole life");
 }
+
+const FAST: &[(&str, &str)] = &[("checks", "fast"), ("lease", "30")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_session_is_near_a_token_needs_no_statement_and_only_there() {
+    let server = TestServer::start_with(FAST).await;
+    let first = server.machine_token("batch-job").await;
+    for table in [("sessions", "elsewhere"), ("clients", "nowhere")] {
+        let sql = Box::leak(format!("ALTER TABLE {} RENAME TO {}", table.0, table.1).into_boxed_str());
+        server.db_run(sql, &[]).await;
+    }
+    let second = server.machine_token("batch-job").await;
+    assert_ne!(first, second);
+    assert!(ask(&server, "fraud-desk", &[]).await.status.is_server_error(), "of this one nothing is near");
+    server.db_run("ALTER TABLE elsewhere RENAME TO sessions", &[]).await;
+    server.db_run("ALTER TABLE nowhere RENAME TO clients", &[]).await;
+    assert!(server.is_active(&first).await && server.is_active(&second).await);
+    let auth = ("batch-job", server.secret("batch-job"));
+    assert_eq!(server.post("/oauth/revoke", Some(auth), &[("token", &second)]).await.status, StatusCode::OK);
+    let third = server.machine_token("batch-job").await;
+    assert_eq!((server.is_active(&second).await, server.is_active(&third).await), (false, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lck_04_tokens_after_a_lockdown_of_the_client_are_good_and_those_before_it_dead() {
+    for lock_all in [false, true] {
+        let server = TestServer::start_with(FAST).await;
+        let before = [server.machine_token("batch-job").await, server.machine_token("batch-job").await];
+        if lock_all {
+            server.db_lock_everyone().await;
+        } else {
+            server.db_lock_client("batch-job").await;
+        }
+        let after = [server.machine_token("batch-job").await, server.machine_token("batch-job").await];
+        for token in &before {
+            assert!(!server.is_active(token).await);
+        }
+        for token in &after {
+            assert!(server.is_active(token).await);
+        }
+        assert_eq!(server.db_number(STANDING, "batch-job").await, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tok_09_a_secret_that_was_ended_and_a_client_that_was_disabled_get_no_token_however_near_they_are() {
+    for disables in [false, true] {
+        let server = TestServer::start_with(FAST).await;
+        for _ in 0..3 {
+            server.machine_token("batch-job").await;
+        }
+        let wrong =
+            server.post("/oauth/token", Some(("batch-job", "wrong")), &[("grant_type", "client_credentials")]).await;
+        assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+        if disables {
+            server.db_disable_client("batch-job").await;
+        } else {
+            server.db_rotate_secret("batch-job", true).await;
+        }
+        for _ in 0..2 {
+            assert_eq!(ask(&server, "batch-job", &[]).await.status, StatusCode::UNAUTHORIZED);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_session_near_its_end_is_followed_by_another_in_time() {
+    let server = TestServer::start_with(FAST).await;
+    server.machine_token("batch-job").await;
+    server.wait(86_400 - 300);
+    let token = server.machine_token("batch-job").await;
+    server.wait(400);
+    assert!(server.is_active(&token).await, "it lives as long as it was promised");
+    assert_eq!(server.db_number(STANDING, "batch-job").await, 2);
+}

@@ -11,7 +11,9 @@ use super::info::{RequestInfo, Sender};
 use super::pairs::{Pairs, decode};
 use crate::app::App;
 use crate::secret::text::SecretText;
-use crate::service::client_auth::{Credentials, KnownClient, Proof, prove, prove_ahead, prove_checker, remember};
+use crate::service::client_auth::{
+    Credentials, KnownClient, Proof, prove, prove_ahead, prove_checker, prove_machine, prove_near, remember,
+};
 use crate::web::error::OAuthError;
 
 /// The `Authorization` headers as sent: none, one, or too many.
@@ -38,6 +40,18 @@ impl Authorization {
     pub async fn revoker(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
         self.proven(form, prove_ahead(app, &info.actor, &sent).await?)
+    }
+
+    /// The same for one that wants a token of its own, by the truth.
+    pub async fn machine(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
+        let sent = self.credentials(form)?;
+        self.proven(form, prove_machine(app, &info.actor, &sent).await?)
+    }
+
+    /// The client, if a copy of its record proves it. Nothing may be born under its epochs.
+    pub async fn near(&self, app: &App, form: &Pairs) -> Option<Arc<KnownClient>> {
+        let known = prove_near(app, &self.credentials(form).ok()?).await?;
+        self.proven(form, Proof::Proven(known)).ok()
     }
 
     /// The same for a client that checks tokens: its epochs are not to be used.

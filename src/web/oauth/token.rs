@@ -1,5 +1,7 @@
 //! The token endpoint (OAuth 2.1 §3.2): prove the client, then one of three grants.
 
+use std::sync::Arc;
+
 use rocket::http::{ContentType, Header};
 use rocket::response::Responder;
 use rocket::{Request, Response, post};
@@ -15,6 +17,7 @@ use crate::model::device::{DeviceDetails, detail};
 use crate::model::tally::Tally;
 use crate::service::allowance;
 use crate::service::client_auth::KnownClient;
+use crate::service::client_credentials::Standing;
 use crate::service::tokens::Tokens;
 use crate::service::{client_credentials, code, refresh};
 use crate::web::error::OAuthError;
@@ -83,10 +86,31 @@ async fn answer(
     allowance::take(app, &info.actor, Rule::TokenPerAddress, &from)
         .await
         .map_err(|wait| OAuthError::too_many(&wait))?;
-    let known = authorization.client(app, info, form).await?;
-    let key = allowance_key(&known.client, &from);
-    allowance::take(app, &info.actor, Rule::TokenPerClient, &key).await.map_err(|wait| OAuthError::too_many(&wait))?;
+    let is_machine = form.get("grant_type") == Some(GrantType::ClientCredentials.as_str());
+    if is_machine && let Some((known, standing)) = near(app, authorization, form).await {
+        take(app, info, &known.client, &from).await?;
+        return Ok(Readable(Ok(client_credentials::mint(app, &known, standing)), origin.of(&known.client)));
+    }
+    let known = if is_machine {
+        authorization.machine(app, info, form).await?
+    } else {
+        authorization.client(app, info, form).await?
+    };
+    take(app, info, &known.client, &from).await?;
     Ok(Readable(grant(app, info, &known, form).await, origin.of(&known.client)))
+}
+
+/// A machine that a copy of its record proves, and the session for what it asks for, if both are near: no statement is
+/// needed then. `None` for everything else, and whatever is wrong: that is told by the truth.
+async fn near(app: &App, authorization: &Authorization, form: &Pairs) -> Option<(Arc<KnownClient>, Standing)> {
+    let known = authorization.near(app, form).await?;
+    let standing = client_credentials::near(app, &known, (form.get("scope"), &form.all("resource")))?;
+    Some((known, standing))
+}
+
+async fn take(app: &App, info: &RequestInfo, client: &Client, from: &str) -> Result<(), OAuthError> {
+    let key = allowance_key(client, from);
+    allowance::take(app, &info.actor, Rule::TokenPerClient, &key).await.map_err(|wait| OAuthError::too_many(&wait))
 }
 
 /// Whose allowance a request uses up. Anybody can name a public client, so that each address has an allowance of its own
