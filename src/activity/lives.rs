@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::mem;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
@@ -22,14 +22,20 @@ const SHARDS: usize = 64;
 /// Most sessions of one shard between two flushes, 131,072 in all; beyond it the newest are not noted until the next one.
 const MOST: usize = 2_048;
 
-/// Most kinds of use of one session between two flushes: resource servers, addresses and minutes. More are not counted.
+/// Most kinds of use of one session between two flushes: resource servers, addresses and minutes. More are counted without
+/// their addresses, so that whoever changes them all the time hides nothing else.
 const MOST_USES: usize = 32;
+
+/// Kinds without an address that there is room for beyond those.
+const RESERVE: usize = 16;
 
 /// A session's token was found good for somebody.
 #[derive(Clone, Copy, Debug)]
 pub struct Use<'a> {
-    /// When, on which device, and from where if that was told.
+    /// When, and on which device.
     pub seen: Seen,
+    /// From where, as the one who asked tells.
+    pub from: Option<IpAddr>,
     /// Whose device.
     pub customer_id: &'a str,
     /// Who asked about the token.
@@ -123,22 +129,27 @@ impl Lives {
 impl Life {
     /// Counts a use; false if there is no room for its kind.
     fn count(&mut self, used: &Use<'_>) -> bool {
+        let address = used.from.map(coarse);
+        self.add(used, address, MOST_USES) || self.add(used, None, MOST_USES + RESERVE)
+    }
+
+    fn add(&mut self, used: &Use<'_>, address: Option<IpAddr>, most: usize) -> bool {
         let at = used.seen.at;
         let fits = |uses: &&mut Uses| {
-            uses.address == used.seen.address && is_same_minute(uses.at, at) && *uses.checker_id == *used.checker_id
+            uses.address == address && is_same_minute(uses.at, at) && *uses.checker_id == *used.checker_id
         };
         // The newest is the likeliest.
         if let Some(uses) = self.uses.iter_mut().rev().find(fits) {
             uses.count += 1;
             return true;
         }
-        if self.uses.len() >= MOST_USES {
+        if self.uses.len() >= most {
             return false;
         }
         if self.customer_id.is_empty() {
             self.customer_id = used.customer_id.into();
         }
-        self.uses.push(Uses { at, checker_id: used.checker_id.into(), address: used.seen.address, count: 1 });
+        self.uses.push(Uses { at, checker_id: used.checker_id.into(), address, count: 1 });
         true
     }
 
@@ -156,6 +167,15 @@ impl Life {
     }
 }
 
+/// An address as far as it tells a place: IPv4 whole, also when mapped into IPv6; of IPv6 the /64, which one subscriber has to
+/// themselves.
+fn coarse(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from(u128::from(ip) >> 64 << 64)),
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
 fn is_same_minute(a: Timestamp, b: Timestamp) -> bool {
     a.timestamp().div_euclid(60) == b.timestamp().div_euclid(60)
 }
@@ -168,13 +188,13 @@ mod tests {
         chrono::DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    fn seen(seconds: i64, address: Option<&str>) -> Seen {
-        let address = address.map(|text| text.parse().unwrap());
-        Seen { device_id: Some(Uuid::from_u128(9)), at: at(seconds), address }
+    fn seen(seconds: i64) -> Seen {
+        Seen { device_id: Some(Uuid::from_u128(9)), at: at(seconds), address: None }
     }
 
-    fn used(lives: &Lives, session: u128, seen: Seen, checker_id: &str) {
-        lives.note(Uuid::from_u128(session), seen, Some(&Use { seen, customer_id: "CUST_1", checker_id }));
+    fn used(lives: &Lives, session: u128, (seconds, from): (i64, Option<&str>), checker_id: &str) {
+        let (seen, from) = (seen(seconds), from.map(|text| text.parse().unwrap()));
+        lives.note(Uuid::from_u128(session), seen, Some(&Use { seen, from, customer_id: "CUST_1", checker_id }));
     }
 
     /// Address, asker, minute and count of everything used.
@@ -202,7 +222,7 @@ mod tests {
             (1, None, "accounts"),
             (61, Some("192.0.2.1"), "cards"),
         ] {
-            used(&lives, 1, seen(seconds, address), checker);
+            used(&lives, 1, (seconds, address), checker);
         }
         let line =
             |address: &str, checker: &str, minute, count| (address.to_owned(), checker.to_owned(), minute, count);
@@ -222,24 +242,48 @@ mod tests {
     #[test]
     fn a_sign_of_life_that_is_no_use_counts_as_none() {
         let lives = Lives::default();
-        lives.note(Uuid::from_u128(1), seen(5, None), None);
+        lives.note(Uuid::from_u128(1), seen(5), None);
         let (seen_then, uses) = lives.take();
-        assert_eq!(seen_then, [(Uuid::from_u128(1), seen(5, None))]);
+        assert_eq!(seen_then, [(Uuid::from_u128(1), seen(5))]);
         assert_eq!(uses, []);
+    }
+
+    #[test]
+    fn of_an_address_only_what_tells_a_place_is_kept() {
+        let lives = Lives::default();
+        for address in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2:0:0:1", "2001:db8:0:1::1"] {
+            used(&lives, 1, (0, Some(address)), "accounts");
+        }
+        let line = |address: &str, count| (address.to_owned(), "accounts".to_owned(), 0, count);
+        assert_eq!(told(&lives), [line("192.0.2.1", 2), line("2001:db8:0:1::", 1), line("2001:db8::", 2)]);
+    }
+
+    #[test]
+    fn whoever_changes_addresses_all_the_time_hides_no_use() {
+        let lives = Lives::default();
+        for at in 0..100 {
+            used(&lives, 1, (0, Some(&format!("192.0.2.{at}"))), "accounts");
+        }
+        used(&lives, 1, (0, Some("192.0.2.1")), "payments");
+        let all = told(&lives);
+        assert!(all.contains(&(String::new(), "payments".to_owned(), 0, 1)), "{all:?}");
+        assert_eq!(all.iter().map(|(_, _, _, count)| count).sum::<i64>(), 101);
+        assert_eq!(overlooked(&lives), 0);
     }
 
     #[test]
     fn what_there_is_no_room_for_is_counted_as_overlooked() {
         let lives = Lives::default();
-        for checker in 0..=MOST_USES {
-            used(&lives, 1, seen(0, None), &format!("checker-{checker}"));
+        let most = MOST_USES + RESERVE;
+        for checker in 0..=most {
+            used(&lives, 1, (0, None), &format!("checker-{checker}"));
         }
         assert_eq!(overlooked(&lives), 1);
         // All in one shard.
         for session in 0..=MOST {
-            used(&lives, (session * SHARDS) as u128, seen(0, None), "accounts");
+            used(&lives, (session * SHARDS) as u128, (0, None), "accounts");
         }
         assert_eq!(overlooked(&lives), 2);
-        assert_eq!(told(&lives).len(), MOST_USES + MOST);
+        assert_eq!(told(&lives).len(), most + MOST);
     }
 }

@@ -32,8 +32,8 @@ pub struct Seen {
     pub device_id: Option<Uuid>,
     /// When.
     pub at: Timestamp,
-    /// The address the device came from, where we know it: a resource server's own is not the device's, and what a client's
-    /// own server asks comes from that server.
+    /// The address the device came from, where we saw it: a resource server's own is not the device's, what a client's own
+    /// server asks comes from that server, and what a resource server tells is hearsay.
     pub address: Option<IpAddr>,
 }
 
@@ -50,6 +50,8 @@ impl Seen {
 pub struct Activity {
     lives: Lives,
     waiting: Mutex<Vec<DeviceUses>>,
+    /// Held while what was gathered is written: one at a time, and a stop waits for the one under way.
+    pub flushing: tokio::sync::Mutex<()>,
     pages: Mutex<HashMap<Uuid, Seen>>,
     console: Mutex<HashMap<Uuid, Timestamp>>,
     tokens: Mutex<HashMap<String, i64>>,
@@ -192,7 +194,7 @@ mod tests {
     #[test]
     fn uses_that_were_put_back_come_again() {
         let activity = Activity::default();
-        let once = Use { seen: seen(1, None), customer_id: "CUST_1", checker_id: "accounts" };
+        let once = Use { seen: seen(1, None), from: None, customer_id: "CUST_1", checker_id: "accounts" };
         activity.used(Uuid::nil(), &once);
         let (_, uses) = activity.take();
         activity.put_back(&uses);

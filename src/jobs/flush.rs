@@ -10,26 +10,39 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::device::DeviceUses;
 use crate::store::seen::SeenDevice;
-use crate::store::{StoreError, device_activity, seen, staff_sessions, tallies};
+use crate::store::{Conn, StoreError, device_activity, seen, staff_sessions, tallies};
 
-/// Rows written in one transaction: short, because an embedded store has one writer, and revocations wait for it.
-const AT_ONCE: usize = 200;
+/// Rows written in one transaction: few, because an embedded store has one writer, and revocations wait for it.
+const AT_ONCE: usize = 100;
 
-/// Writes everything gathered so far. One kind of thing that fails does not keep the others from being written.
+/// Writes everything gathered so far. One kind of thing that fails does not keep the others from being written, unless the
+/// database is away: then all of it waits for the next turn.
 pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
+    let _turn = app.activity.flushing.lock().await;
     // In one order on every node, sessions before devices, so that two nodes hardly ever wait for each other.
     let ((mut living, uses), mut pages) = (app.activity.take(), app.activity.take_pages());
     living.sort_unstable_by_key(|(session_id, _)| *session_id);
     pages.sort_unstable_by_key(|(session_id, _)| *session_id);
-    let all = [
-        flush_times(app, Kind::Sessions, &living).await,
-        flush_times(app, Kind::Pages, &pages).await,
-        flush_devices(app, &living, &pages).await,
-        flush_uses(app, uses).await,
-        flush_tallies(app).await,
-        flush_staff(app).await,
-    ];
+    let mut done = flush_times(app, Kind::Sessions, &living, Ok(())).await;
+    done = flush_times(app, Kind::Pages, &pages, done).await;
+    done = flush_uses(app, uses, done).await;
+    if is_away(&done) {
+        return done;
+    }
+    let all = [done, flush_devices(app, &living, &pages).await, flush_tallies(app).await, flush_staff(app).await];
     all.into_iter().collect()
+}
+
+/// Whether trying on would only wait.
+fn is_away(done: &Result<(), StoreError>) -> bool {
+    matches!(done, Err(StoreError::Unavailable(_)))
+}
+
+/// A transaction whose commit nobody waits for to be durable: a crash may forget what was seen last.
+async fn begin(app: &App) -> Result<Conn, StoreError> {
+    let mut tx = app.db.begin().await?;
+    tx.lightly().await?;
+    Ok(tx)
 }
 
 /// What was seen.
@@ -41,25 +54,30 @@ enum Kind {
     Pages,
 }
 
-async fn flush_times(app: &App, kind: Kind, all: &[(Uuid, Seen)]) -> Result<(), StoreError> {
-    let mut done = Ok(());
+async fn flush_times(
+    app: &App,
+    kind: Kind,
+    all: &[(Uuid, Seen)],
+    mut done: Result<(), StoreError>,
+) -> Result<(), StoreError> {
     for batch in all.chunks(AT_ONCE) {
         let times: Vec<_> = batch.iter().map(|(id, seen)| (*id, seen.at)).collect();
-        if let Err(error) = write_times(app, kind, &times).await {
+        let written = if is_away(&done) { done.clone() } else { write_times(app, kind, &times).await };
+        if written.is_err() {
             for (id, seen) in batch {
                 match kind {
                     Kind::Sessions => app.activity.note(*id, *seen),
                     Kind::Pages => app.activity.note_page(*id, *seen),
                 }
             }
-            done = Err(error);
+            done = written;
         }
     }
     done
 }
 
 async fn write_times(app: &App, kind: Kind, times: &[(Uuid, Timestamp)]) -> Result<(), StoreError> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = begin(app).await?;
     match kind {
         Kind::Sessions => seen::sessions(&mut tx, times).await?,
         Kind::Pages => seen::browser_sessions(&mut tx, times).await?,
@@ -80,7 +98,7 @@ async fn flush_devices(app: &App, living: &[(Uuid, Seen)], pages: &[(Uuid, Seen)
     };
     let devices: Vec<SeenDevice> = latest.into_iter().map(told).collect();
     for batch in devices.chunks(AT_ONCE) {
-        let mut tx = app.db.begin().await?;
+        let mut tx = begin(app).await?;
         seen::devices(&mut tx, batch).await?;
         tx.commit().await?;
     }
@@ -88,26 +106,27 @@ async fn flush_devices(app: &App, living: &[(Uuid, Seen)], pages: &[(Uuid, Seen)
 }
 
 /// A device's sessions are counted together. A count whose commit has no known outcome is counted again: rather once too often.
-async fn flush_uses(app: &App, uses: Vec<DeviceUses>) -> Result<(), StoreError> {
+async fn flush_uses(app: &App, uses: Vec<DeviceUses>, mut done: Result<(), StoreError>) -> Result<(), StoreError> {
     let mut all: BTreeMap<DeviceUses, i64> = BTreeMap::new();
     for mut one in uses {
         let count = std::mem::take(&mut one.count);
         *all.entry(one).or_default() += count;
     }
     let all: Vec<DeviceUses> = all.into_iter().map(|(one, count)| DeviceUses { count, ..one }).collect();
-    let mut done = Ok(());
     for batch in all.chunks(AT_ONCE) {
-        let written = async {
-            let mut tx = app.db.begin().await?;
-            device_activity::add(&mut tx, batch).await?;
-            tx.commit().await
-        };
-        if let Err(error) = written.await {
+        let written = if is_away(&done) { done.clone() } else { write_uses(app, batch).await };
+        if written.is_err() {
             app.activity.put_back(batch);
-            done = Err(error);
+            done = written;
         }
     }
     done
+}
+
+async fn write_uses(app: &App, batch: &[DeviceUses]) -> Result<(), StoreError> {
+    let mut tx = begin(app).await?;
+    device_activity::add(&mut tx, batch).await?;
+    tx.commit().await
 }
 
 async fn flush_tallies(app: &App) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ mod flush;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::app::App;
 use crate::model::actor::{Actor, Who};
@@ -27,9 +27,25 @@ const MOST_SWEPT: i64 = 20;
 /// How often what was seen is written.
 const SEEN: Duration = Duration::from_secs(10);
 
+/// Longest that a stop waits for it.
+const LAST: Duration = Duration::from_secs(5);
+
 /// Runs all jobs until the task is dropped. Failures are logged and tried again at the next turn.
 pub async fn run(app: Arc<App>) {
-    tokio::join!(run_short(&app), run_counting(&app), run_clean_up(&app));
+    tokio::join!(run_short(&app), run_flushes(&app), run_counting(&app), run_clean_up(&app));
+}
+
+/// Each on a task of its own, which ends what it began also when the jobs are stopped: it holds what was gathered.
+async fn run_flushes(app: &Arc<App>) {
+    let mut turn = every(SEEN);
+    loop {
+        turn.tick().await;
+        let app = app.clone();
+        let flushed = tokio::spawn(async move { flush_seen(&app).await });
+        if let Ok(Err(error)) = flushed.await {
+            tracing::warn!(%error, "not all that was seen could be stored; the next turn tries again");
+        }
+    }
 }
 
 /// Counting may take as long as a statement may: nothing else waits for it.
@@ -55,12 +71,10 @@ async fn run_clean_up(app: &App) {
 }
 
 async fn run_short(app: &App) {
-    let mut seen = every(SEEN);
     let mut sweep = every(Duration::from_secs(1));
     let mut count = every(Duration::from_mins(1));
     loop {
         let (name, done) = tokio::select! {
-            _ = seen.tick() => ("flush_seen", flush_seen(app).await),
             _ = sweep.tick() => ("sweep", sweep_incidents(app).await),
             _ = count.tick() => ("count_tokens", count_tokens(app).await),
         };
@@ -70,13 +84,16 @@ async fn run_short(app: &App) {
     }
 }
 
-/// Once more at a clean stop, so that nothing seen is lost.
+/// Once more at a clean stop, so that nothing seen is lost; given up when it takes long, because nobody waits for times.
 pub async fn finish(app: &App) {
-    if let Err(error) = flush_seen(app).await {
-        tracing::warn!(%error, "what was seen last could not be stored");
-    }
-    if let Err(error) = count_tokens(app).await {
-        tracing::warn!(%error, "the last token counts could not be stored");
+    let flushed = timeout(LAST, async {
+        flush_seen(app).await?;
+        count_tokens(app).await
+    });
+    match flushed.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "what was seen last could not be stored"),
+        Err(_) => tracing::warn!("what was seen last took too long to be stored"),
     }
 }
 

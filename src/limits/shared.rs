@@ -103,7 +103,8 @@ impl Shared {
             }
             Err(trouble) => {
                 self.away.fetch_add(1, Ordering::Relaxed);
-                let is_gone = matches!(trouble, Trouble::Away);
+                // Also whoever meets a connection that broke: it may be back, and without counts, before anybody asks again.
+                let is_gone = matches!(trouble, Trouble::Away) || trouble.is_the_end();
                 Err(Lost(self.turn().miss(is_gone, now)))
             }
         }

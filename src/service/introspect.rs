@@ -151,9 +151,9 @@ fn judged(app: &App, caller: &Client, found: &Found, asked: &Asked) -> Result<An
             Standing::Good(newer) => newer.unwrap_or(level),
         };
         if now == told.level {
-            let seen = Seen { device_id: session.device_id, at: asked.now, address: asked.from };
+            let seen = Seen { device_id: session.device_id, at: asked.now, address: None };
             let (customer_id, checker_id) = (session.subject_id.as_str(), caller.client_id.as_str());
-            app.activity.used(session.session_id, &Use { seen, customer_id, checker_id });
+            app.activity.used(session.session_id, &Use { seen, from: asked.from, customer_id, checker_id });
             return Ok(Answer::Active(text));
         }
         // A restriction that the copy does not know, seldom a second one: the answer is put together anew.

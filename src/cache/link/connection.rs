@@ -53,7 +53,8 @@ impl Trouble {
     }
 
     /// Nothing more can be expected of a connection to one server: it is gone, or its server is no master any more.
-    pub(super) fn is_the_end(&self) -> bool {
+    #[must_use]
+    pub fn is_the_end(&self) -> bool {
         let Self::Redis(error) = self else { return false };
         let kind = error.kind();
         let is_no_master = matches!(kind, ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown));
