@@ -157,7 +157,7 @@ def description(cores, postgres_version):
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "")
     return [
         f"{os.cpu_count()} cores, {model[1] if model else platform.machine()}; {kib / 2**20:.0f} GiB;"
-        f" Linux {platform.release().split("-")[0]}; {system}",
+        f" Linux {platform.release().split('-')[0]}; {system}",
         f"server on core {cores.server}; wrk, Redis and PostgreSQL on core {cores.load}",
         "; ".join([first_line("rustc", "--version"), first_line("wrk", "-v").split(" Copyright")[0],
                    first_line("redis-server", "--version").split(" sha")[0], postgres_version]),
