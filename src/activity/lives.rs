@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::mem;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::metrics::counts::Counts;
 use crate::metrics::label::Alone;
 use crate::model::device::DeviceUses;
+use crate::model::network::subscriber;
 use crate::model::tally::minute;
 
 /// Locks among which the sessions are spread.
@@ -129,7 +130,7 @@ impl Lives {
 impl Life {
     /// Counts a use; false if there is no room for its kind.
     fn count(&mut self, used: &Use<'_>) -> bool {
-        let address = used.from.map(coarse);
+        let address = used.from.map(subscriber);
         self.add(used, address, MOST_USES) || self.add(used, None, MOST_USES + RESERVE)
     }
 
@@ -164,15 +165,6 @@ impl Life {
             address: uses.address.map(|address| address.to_string()).unwrap_or_default(),
             count: uses.count,
         }));
-    }
-}
-
-/// An address as far as it tells a place: IPv4 whole, also when mapped into IPv6; of IPv6 the /64, which one subscriber has to
-/// themselves.
-fn coarse(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from(u128::from(ip) >> 64 << 64)),
-        ip @ IpAddr::V4(_) => ip,
     }
 }
 
@@ -249,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_address_only_what_tells_a_place_is_kept() {
+    fn of_an_address_only_what_tells_the_subscriber_is_kept() {
         let lives = Lives::default();
         for address in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2:0:0:1", "2001:db8:0:1::1"] {
             used(&lives, 1, (0, Some(address)), "accounts");

@@ -1,16 +1,15 @@
 //! Addresses as limits count them.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use crate::model::network::subscriber;
 
 /// The key of an address: IPv4 whole, also when mapped into IPv6; IPv6 by its /64, which one subscriber has to themselves.
 #[must_use]
 pub fn address_key(ip: IpAddr) -> String {
-    match ip.to_canonical() {
+    match subscriber(ip) {
         IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => {
-            let network = u128::from(ip) >> 64 << 64;
-            format!("{}/64", Ipv6Addr::from(network))
-        }
+        IpAddr::V6(network) => format!("{network}/64"),
     }
 }
 

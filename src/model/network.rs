@@ -1,6 +1,6 @@
-//! Addresses and networks in settings.
+//! Addresses and networks.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// An address, or a network in CIDR form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,19 @@ impl Network {
     /// As it is written in settings.
     #[must_use]
     pub fn text(self) -> String {
-        let address = std::net::Ipv6Addr::from(self.address).to_canonical();
+        let address = Ipv6Addr::from(self.address).to_canonical();
         let bits = if address.is_ipv4() { self.bits - 96 } else { self.bits };
         format!("{address}/{bits}")
+    }
+}
+
+/// An address as far as it tells one subscriber from another: IPv4 whole, also when mapped into IPv6; of IPv6 the /64, which
+/// one subscriber has to themselves.
+#[must_use]
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+        ip @ IpAddr::V4(_) => ip,
     }
 }
 
