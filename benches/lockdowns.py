@@ -12,7 +12,9 @@ from machine import Failure, wait_until
 from servers import Store, ask
 
 COMMITS = 300
-SAMPLES = {1: 100, 100: 100, 10_000: 20}
+SAMPLES = {1: 300, 100: 100, 10_000: 20}
+# Lockdowns that are not measured: a node that has just been started opens connections.
+WARM_UP = 20
 # Rows of other people in the table of sessions.
 SIZES = [10_000]
 LARGE = 1_000_000
@@ -81,7 +83,7 @@ def bearer(world, store, server):
 
 def lock(connection, token, customer, sessions):
     """Milliseconds until a lockdown is answered as confirmed, with the count of sessions; and until it was proven, as the
-    receipt says."""
+    receipt says; and by how many nodes."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     began = time.perf_counter()
     connection.request("POST", f"/api/v1/customers/{customer}/lockdown", '{"reason":"measured"}', headers)
@@ -91,31 +93,45 @@ def lock(connection, token, customer, sessions):
     said = json.loads(body)
     if (answer.status, said.get("status"), said.get("sessions_ended")) != (200, "confirmed", sessions):
         raise Failure(f"lockdown of {customer}: {answer.status} {said}")
-    return took, said["confirmed_in_ms"]
+    return took, said["confirmed_in_ms"], said["nodes"]
 
 
 def measure(world, progress):
     measured = []
-    for name, store, yardstick in (
-        ("PostgreSQL", Store.shared(world.postgres(), "lockdowns"), Shared),
-        ("embedded", Store.embedded(world.folder, "lockdowns"), Embedded),
+    for name, store, yardstick, nodes in (
+        ("PostgreSQL, three nodes", Store.shared(world.postgres(), "three"), Shared, 3),
+        ("PostgreSQL, one node", Store.shared(world.postgres(), "one"), Shared, 1),
+        ("embedded", Store.embedded(world.folder, "lockdowns"), Embedded, 1),
     ):
         world.prepare(store)
         filled = 0
         for size in SIZES:
-            tables, _ = world.people([(f"OTHER{size}", size - filled, 1),
+            tables, _ = world.people([(f"OTHER{size}", size - filled, 1), (f"W{size}", WARM_UP, 1),
                                       *((f"L{size}_{many}", samples, many) for many, samples in SAMPLES.items())])
             store.fill(tables)
             filled = size
-            server = world.serve(store, checks="fast")
-            judge = yardstick(store)
+            running = [world.serve(store, checks="fast") for _ in range(nodes)]
+            server, judge = running[0], yardstick(store)
+            warm_up(world, server, store, (size, nodes))
             for many, samples in SAMPLES.items():
                 measured.append((name, size, many, *one(world, server, store, judge, (size, many, samples))))
                 commits, locks = measured[-1][3:]
-                progress(f"{name}, {size} rows, {many} sessions: {statistics.median(took for took, _ in locks):.2f} ms;"
+                progress(f"{name}, {size} rows, {many} sessions: {statistics.median(lock[0] for lock in locks):.2f} ms;"
                          f" commit {statistics.median(commits):.2f} ms")
-            world.stop(server)
+            for server in running:
+                world.stop(server)
     return measured
+
+
+def warm_up(world, server, store, asked):
+    size, nodes = asked
+    token = bearer(world, store, server)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    for at in range(WARM_UP):
+        found = lock(connection, token, f"W{size}_{at}", 1)[2]
+        if found != nodes:
+            raise Failure(f"{found} nodes have confirmed, not {nodes}")
+    connection.close()
 
 
 def one(world, server, store, judge, asked):

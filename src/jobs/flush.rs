@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::device::DeviceUses;
 use crate::store::seen::SeenDevice;
-use crate::store::{Conn, StoreError, device_activity, seen, staff_sessions, tallies};
+use crate::store::{StoreError, device_activity, seen, staff_sessions, tallies};
 
 /// Rows written in one transaction: few, because an embedded store has one writer, and revocations wait for it.
 const AT_ONCE: usize = 100;
@@ -36,13 +36,6 @@ pub async fn flush_seen(app: &App) -> Result<(), StoreError> {
 /// Whether trying on would only wait.
 fn is_away(done: &Result<(), StoreError>) -> bool {
     matches!(done, Err(StoreError::Unavailable(_)))
-}
-
-/// A transaction whose commit nobody waits for to be durable: a crash may forget what was seen last.
-async fn begin(app: &App) -> Result<Conn, StoreError> {
-    let mut tx = app.db.begin().await?;
-    tx.lightly().await?;
-    Ok(tx)
 }
 
 /// What was seen.
@@ -77,7 +70,7 @@ async fn flush_times(
 }
 
 async fn write_times(app: &App, kind: Kind, times: &[(Uuid, Timestamp)]) -> Result<(), StoreError> {
-    let mut tx = begin(app).await?;
+    let mut tx = app.db.begin_lightly().await?;
     match kind {
         Kind::Sessions => seen::sessions(&mut tx, times).await?,
         Kind::Pages => seen::browser_sessions(&mut tx, times).await?,
@@ -98,7 +91,7 @@ async fn flush_devices(app: &App, living: &[(Uuid, Seen)], pages: &[(Uuid, Seen)
     };
     let devices: Vec<SeenDevice> = latest.into_iter().map(told).collect();
     for batch in devices.chunks(AT_ONCE) {
-        let mut tx = begin(app).await?;
+        let mut tx = app.db.begin_lightly().await?;
         seen::devices(&mut tx, batch).await?;
         tx.commit().await?;
     }
@@ -124,7 +117,7 @@ async fn flush_uses(app: &App, uses: Vec<DeviceUses>, mut done: Result<(), Store
 }
 
 async fn write_uses(app: &App, batch: &[DeviceUses]) -> Result<(), StoreError> {
-    let mut tx = begin(app).await?;
+    let mut tx = app.db.begin_lightly().await?;
     device_activity::add(&mut tx, batch).await?;
     tx.commit().await
 }

@@ -222,6 +222,8 @@ label! {
         First "first",
         /// For a lease or a confirmation.
         Pulse "pulse",
+        /// To write what may be said again.
+        Light "light",
     }
 }
 

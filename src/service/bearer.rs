@@ -1,12 +1,13 @@
-//! Judging a bearer token at our own resources: an access token whose audience is the issuer, read from the truth.
+//! Judging a bearer token at our own resources: an access token whose audience is the issuer.
 
 use super::Fault;
+use super::found::{self, Standing};
 use crate::app::App;
 use crate::model::ids::ClientId;
 use crate::model::scope::Scope;
-use crate::model::session::SubjectKind;
+use crate::model::session::{Record, SubjectKind};
 use crate::policy::verdict::{Verdict, judge};
-use crate::secret::seal::Kind;
+use crate::secret::seal::{Kind, Reference};
 use crate::store::sessions;
 
 /// A machine whose token is good.
@@ -18,20 +19,32 @@ pub struct Bearer {
     pub scope: Scope,
 }
 
-/// The client behind a token that is good here, or `None`.
+/// The client behind a token that is good here, or `None`. Found as a check finds it; but whoever wants to take something
+/// back does not wait for a lease: without one the truth alone says who they are.
 pub async fn identify(app: &App, token: &str) -> Result<Option<Bearer>, Fault> {
     let Some(reference) = app.secrets.sealer.open(Kind::Access, token) else { return Ok(None) };
     let serial = i64::try_from(reference.serial).unwrap_or(-1);
-    let found = sessions::find_record(&mut app.db.read_ahead().await?, reference.session, serial).await?;
-    let Some(record) = found else { return Ok(None) };
-    let verdict = judge(&record, reference.expires_at, Some(reference.shape), app.clock.now());
-    let session = record.session;
-    let shape = session.shapes.get(usize::from(reference.shape));
-    let ours = shape.filter(|shape| shape.audience.contains(&app.settings.issuer));
-    Ok(match (verdict, session.subject_kind, ours) {
-        (Verdict::Alive(_), SubjectKind::Service, Some(shape)) => {
-            Some(Bearer { client_id: session.client_id, scope: shape.scope.clone() })
+    if let Ok(Some(found)) = found::find(app, &reference, serial).await {
+        match found.standing(app, serial) {
+            Standing::Good(_) => return Ok(good_here(app, found.record(), &reference)),
+            Standing::Dead => return Ok(None),
+            Standing::Unknown => {}
         }
-        (Verdict::Alive(_) | Verdict::Dead, SubjectKind::Service | SubjectKind::Customer, _) => None,
-    })
+    }
+    let record = sessions::find_record(&mut app.db.read_ahead().await?, reference.session, serial).await?;
+    Ok(record.and_then(|record| good_here(app, &record, &reference)))
+}
+
+/// The client of a record, if the token is alive, a machine's, and meant for us.
+fn good_here(app: &App, record: &Record, token: &Reference) -> Option<Bearer> {
+    let verdict = judge(record, token.expires_at, Some(token.shape), app.clock.now());
+    let session = &record.session;
+    let shape = session.shapes.get(usize::from(token.shape));
+    let ours = shape.filter(|shape| shape.audience.contains(&app.settings.issuer))?;
+    match (verdict, session.subject_kind) {
+        (Verdict::Alive(_), SubjectKind::Service) => {
+            Some(Bearer { client_id: session.client_id.clone(), scope: ours.scope.clone() })
+        }
+        (Verdict::Alive(_) | Verdict::Dead, SubjectKind::Service | SubjectKind::Customer) => None,
+    }
 }

@@ -4,7 +4,7 @@
 
 use super::audit::{Told, record};
 use super::life::LETTERS;
-use super::taking_back::{keep_proof, new_number, prove};
+use super::taking_back::{keep_figures, new_number, prove};
 use crate::app::App;
 use crate::model::actor::Actor;
 use crate::model::audit::Action;
@@ -33,7 +33,7 @@ pub async fn end_everything(app: &App, actor: &Actor) -> Restored {
         Ok((incident, told, before, staff_signed_out)) => {
             let receipt = prove(app, &incident, told, watch).await;
             let receipt = counted(app, &incident, before, receipt).await;
-            keep_proof(app, &incident, &receipt).await;
+            keep_figures(app, &incident, &receipt, None).await;
             Restored { receipt, staff_signed_out }
         }
         Err(error) => {

@@ -94,9 +94,16 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
     }
     match stored {
         Ok((Step::Stored(stored), told)) => {
-            let receipt = prove(app, &stored, told, watch).await;
-            app.metrics.took_back(kind, receipt.is_confirmed().then(|| watch.elapsed()));
-            Taken::Receipt(told_about(app, order, &stored, receipt).await)
+            let proof = async {
+                let receipt = prove(app, &stored, told, watch).await;
+                app.metrics.took_back(kind, receipt.is_confirmed().then(|| watch.elapsed()));
+                receipt
+            };
+            // Side by side: neither rests on the other.
+            let (receipt, counted) = tokio::join!(proof, counted(app, order, &stored));
+            let receipt = counted.map_or(receipt.clone(), |count| receipt.with_counts(count.sessions, count.devices));
+            keep_figures(app, &stored, &receipt, counted).await;
+            Taken::Receipt(receipt)
         }
         Ok((Step::NotFound, _)) => Taken::NotFound,
         Ok((Step::KeyReused, _)) => Taken::KeyReused,
@@ -111,15 +118,6 @@ pub async fn take_back(app: &App, actor: &Actor, order: &Order) -> Taken {
 /// Nothing was kept: a lock was held, or somebody else's trouble undid this too. It may be done again.
 pub(super) fn was_undone<T>(done: &Result<T, StoreError>) -> bool {
     matches!(done, Err(StoreError::Unavailable(_)))
-}
-
-/// With its counts, and kept for later. The caller on the line waits only so long for that; nothing rests on it.
-async fn told_about(app: &App, order: &Order, incident: &Incident, receipt: Receipt) -> Receipt {
-    let counted = timeout(PATIENCE, counted(app, order, incident, receipt.clone())).await.unwrap_or(receipt);
-    if timeout(PATIENCE, keep_proof(app, incident, &counted)).await.is_err() {
-        tracing::warn!(incident = %incident.incident_id, "the figures of a receipt could not be kept in time");
-    }
-    counted
 }
 
 /// After the commit was acknowledged: no node answers from older knowledge any more.
@@ -140,58 +138,71 @@ pub(super) async fn prove(app: &App, incident: &Incident, told: Option<Mark>, wa
     }
 }
 
+/// Where it is safe is read meanwhile, and once more if that did not work.
 async fn everywhere(app: &App, told: Option<Mark>) -> Result<(i64, Durability), Unproven> {
-    let nodes = app.checks.node.confirm(told).await?;
-    Ok((nodes, app.db.durability().await?))
-}
-
-/// However many sessions there are, also those a thief made on purpose: they are counted after the proof, and a count that
-/// takes too long is left out. Only the answer waits for it; the proof does not, and nothing rests on it.
-async fn counted(app: &App, order: &Order, incident: &Incident, receipt: Receipt) -> Receipt {
-    let Receipt::Confirmed { sessions_ended: 0, .. } = receipt else { return receipt };
-    match count_many(app, order, incident).await {
-        Ok(count) => receipt.with_counts(count.sessions, count.devices),
-        Err(error) => {
-            tracing::warn!(%error, incident = %incident.incident_id, "what a revocation ended could not be counted");
-            receipt
-        }
+    let (nodes, durable) = tokio::join!(app.checks.node.confirm(told), app.db.durability());
+    let nodes = nodes?;
+    match durable {
+        Ok(durable) => Ok((nodes, durable)),
+        Err(_) => Ok((nodes, app.db.durability().await?)),
     }
 }
 
-/// Keeps the figures that are read out now, for whoever opens the receipt later. Nothing rests on them.
-pub(super) async fn keep_proof(app: &App, incident: &Incident, receipt: &Receipt) {
-    let (None, Receipt::Confirmed { durable, nodes, confirmed_in_ms, .. }) = (&incident.proof, receipt) else { return };
-    let proof = Proof { at: app.clock.now(), in_ms: *confirmed_in_ms, nodes: *nodes, durable: *durable };
-    let kept = async {
-        let mut tx = app.db.begin().await?;
-        incidents::set_proof(&mut tx, &incident.incident_id, &proof).await?;
-        tx.commit().await
+/// However many sessions there are, also those a thief made on purpose: they are counted beside the proof, which does not
+/// wait for it. The caller on the line waits only so long: a count that takes longer is left out, and nothing rests on it.
+async fn counted(app: &App, order: &Order, incident: &Incident) -> Option<Count> {
+    if incident.sessions_ended > 0 {
+        return None;
+    }
+    let reason = match timeout(PATIENCE, count_many(app, order, incident)).await {
+        Ok(Ok(count)) => return Some(count),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it takes too long".to_owned(),
     };
-    if let Err(error) = kept.await {
-        tracing::warn!(%error, incident = %incident.incident_id, "the figures of a receipt could not be kept");
+    tracing::warn!(%reason, incident = %incident.incident_id, "what a revocation ended could not be counted");
+    None
+}
+
+/// Keeps the figures that are read out now, for whoever opens the receipt later. The caller on the line waits only so long
+/// for that; nothing rests on them.
+pub(super) async fn keep_figures(app: &App, incident: &Incident, receipt: &Receipt, counted: Option<Count>) {
+    let Receipt::Confirmed { durable, nodes, confirmed_in_ms, .. } = receipt else { return };
+    let proof = Proof { at: app.clock.now(), in_ms: *confirmed_in_ms, nodes: *nodes, durable: *durable };
+    let (is_new, counted) = (incident.proof.is_none(), counted.filter(|count| count.sessions > 0));
+    if !is_new && counted.is_none() {
+        return;
     }
+    let kept = async {
+        let mut conn = app.db.write_lightly().await?;
+        if is_new {
+            incidents::set_proof(&mut conn, &incident.incident_id, &proof).await?;
+        }
+        if let Some(count) = counted {
+            incidents::set_counts(&mut conn, &incident.incident_id, &count).await?;
+        }
+        conn.commit().await
+    };
+    let reason = match timeout(PATIENCE, kept).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    tracing::warn!(%reason, incident = %incident.incident_id, "the figures of a receipt could not be kept");
 }
 
 async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Count, StoreError> {
     let (epoch, at) = (incident.epoch, incident.opened_at);
     let mut conn = app.db.read_ahead().await?;
-    let count = match &order.target {
-        Target::Client(id) => sessions::count_client(&mut conn, id.as_str(), epoch, at).await?,
-        Target::Everyone => sessions::count_everyone(&mut conn, epoch, at).await?,
-        Target::Customer(id) => sessions::count_subject(&mut conn, id.as_str(), epoch, at).await?,
+    match &order.target {
+        Target::Client(id) => sessions::count_client(&mut conn, id.as_str(), epoch, at).await,
+        Target::Everyone => sessions::count_everyone(&mut conn, epoch, at).await,
+        Target::Customer(id) => sessions::count_subject(&mut conn, id.as_str(), epoch, at).await,
         Target::Device(id) => {
-            Count { devices: incident.devices, ..sessions::count_device(&mut conn, *id, epoch, at).await? }
+            let of_device = sessions::count_device(&mut conn, *id, epoch, at).await?;
+            Ok(Count { devices: incident.devices, ..of_device })
         }
-        Target::Session(_) => Count { sessions: incident.sessions_ended, devices: incident.devices },
-    };
-    drop(conn);
-    if count.sessions == 0 {
-        return Ok(count);
+        Target::Session(_) => Ok(Count { sessions: incident.sessions_ended, devices: incident.devices }),
     }
-    let mut tx = app.db.begin().await?;
-    incidents::set_counts(&mut tx, &incident.incident_id, &count).await?;
-    tx.commit().await?;
-    Ok(count)
 }
 
 async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<(Step, Option<Mark>), StoreError> {

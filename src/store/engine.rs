@@ -45,6 +45,8 @@ pub(super) enum Pools {
         lane: PgPool,
         /// Connections that no flood takes: for leases and confirmations.
         pulse: PgPool,
+        /// Connections whose commits wait for no disk and no standby.
+        light: PgPool,
         /// Which connections may still be used.
         fresh: Fresh,
     },
@@ -66,6 +68,15 @@ const ORDINARY: (usize, usize) = (8, 1);
 /// Ordinary readers at once. With PostgreSQL, where they share the pool with ordinary transactions, two connections are left
 /// to checks and to whoever takes something back, with SQLite as well; and more whenever it is quiet.
 const READERS: usize = 6;
+
+/// How a transaction begins: in one message, whatever belongs to its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// As usual.
+    Plain,
+    /// With the savepoint of its first part (see `together`).
+    Part,
+}
 
 /// A connection that reads, or a transaction that writes.
 #[derive(Debug)]
@@ -96,8 +107,8 @@ impl Db {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let fresh = Fresh::default();
-            let [pool, lane, pulse] = opening::postgres(url, &fresh).await?;
-            Ok(Self::new(Pools::Postgres { pool, lane, pulse, fresh }, ORDINARY.0))
+            let [pool, lane, pulse, light] = opening::postgres(url, &fresh).await?;
+            Ok(Self::new(Pools::Postgres { pool, lane, pulse, light, fresh }, ORDINARY.0))
         } else if url.starts_with("sqlite:") {
             let [writer, reader, pulse] = opening::sqlite(url).await?;
             Ok(Self::new(Pools::Sqlite { writer, reader, pulse }, ORDINARY.1))
@@ -144,10 +155,26 @@ impl Db {
 
     pub(super) async fn lend_pulse_writer(&self) -> Result<Conn, StoreError> {
         let line = match &self.pools {
-            Pools::Postgres { pulse, .. } => in_time(Box::pin(pulse.begin())).await.map(Line::PgWrite)?,
-            Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
+            Pools::Postgres { pulse, .. } => begin_pg(pulse, Begin::Plain).await?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer, Begin::Plain).await?,
         };
         Ok(Conn::new(line, None, self.hint.clone()))
+    }
+
+    pub(super) async fn lend_light_writer(&self) -> Result<Conn, StoreError> {
+        let line = match &self.pools {
+            Pools::Postgres { light, .. } => begin_pg(light, Begin::Plain).await?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer, Begin::Plain).await?,
+        };
+        Ok(Conn::new(line, None, None))
+    }
+
+    pub(super) async fn lend_light(&self) -> Result<Conn, StoreError> {
+        let line = match &self.pools {
+            Pools::Postgres { light, .. } => in_time(Box::pin(light.acquire())).await.map(Line::PgRead)?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer, Begin::Plain).await?,
+        };
+        Ok(Conn::new(line, None, None))
     }
 
     /// Uses no connection again that was opened before now: it may lead to a server that is not the primary any more, and
@@ -161,16 +188,16 @@ impl Db {
     pub(super) async fn lend_writer(&self) -> Result<Conn, StoreError> {
         let place = place_in_time(Arc::clone(&self.ordinary).acquire_owned()).await?;
         let line = match &self.pools {
-            Pools::Postgres { pool, .. } => in_time(Box::pin(pool.begin())).await.map(Line::PgWrite)?,
-            Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
+            Pools::Postgres { pool, .. } => begin_pg(pool, Begin::Plain).await?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer, Begin::Plain).await?,
         };
         Ok(Conn::new(line, Some(place), self.hint.clone()))
     }
 
-    pub(super) async fn lend_writer_first(&self) -> Result<Conn, StoreError> {
+    pub(super) async fn lend_writer_first(&self, begin: Begin) -> Result<Conn, StoreError> {
         let line = match &self.pools {
-            Pools::Postgres { lane, .. } => in_time(Box::pin(lane.begin())).await.map(Line::PgWrite)?,
-            Pools::Sqlite { writer, .. } => begin_lite(writer).await?,
+            Pools::Postgres { lane, .. } => begin_pg(lane, begin).await?,
+            Pools::Sqlite { writer, .. } => begin_lite(writer, begin).await?,
         };
         Ok(Conn::new(line, None, self.hint.clone()))
     }
@@ -208,7 +235,8 @@ impl Db {
     /// Closes all connections after the statements under way.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Postgres { pool, lane, pulse, .. } => {
+            Pools::Postgres { pool, lane, pulse, light, .. } => {
+                light.close().await;
                 pulse.close().await;
                 lane.close().await;
                 pool.close().await;
@@ -309,14 +337,6 @@ impl Conn {
         matches!(self.line, Line::PgRead(_) | Line::PgWrite(_))
     }
 
-    /// Lets the commit of this transaction be forgotten by a crash: for what may be said again.
-    pub async fn lightly(&mut self) -> Result<(), StoreError> {
-        if matches!(self.line, Line::PgWrite(_)) {
-            self.execute("SET LOCAL synchronous_commit = off", &[]).await?;
-        }
-        Ok(())
-    }
-
     /// Ends the transaction: [`StoreError::Refused`] and nothing is kept, [`StoreError::CommitUnknown`] and nobody
     /// knows. After a failed statement, whoever overlooked the failure, nothing is kept on either engine.
     pub async fn commit(self) -> Result<(), StoreError> {
@@ -351,8 +371,20 @@ impl Conn {
     }
 }
 
-async fn begin_lite(writer: &SqlitePool) -> Result<Line, StoreError> {
-    in_time(writer.begin_with("BEGIN IMMEDIATE")).await.map(Line::LiteWrite)
+async fn begin_pg(pool: &PgPool, begin: Begin) -> Result<Line, StoreError> {
+    let statements = match begin {
+        Begin::Plain => "BEGIN",
+        Begin::Part => "BEGIN; SAVEPOINT part",
+    };
+    in_time(Box::pin(pool.begin_with(statements))).await.map(Line::PgWrite)
+}
+
+async fn begin_lite(writer: &SqlitePool, begin: Begin) -> Result<Line, StoreError> {
+    let mut tx = in_time(writer.begin_with("BEGIN IMMEDIATE")).await?;
+    if begin == Begin::Part {
+        run_lite(&mut tx, "SAVEPOINT part", &[]).await?;
+    }
+    Ok(Line::LiteWrite(tx))
 }
 
 /// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.

@@ -1,4 +1,4 @@
-//! Hints that the feed grew: a notification on PostgreSQL, the file's version on SQLite. Only ever a hint: it may be lost,
+//! Hints that the feed grew, or that a node has acknowledged: notifications on PostgreSQL, the file's version on SQLite. Only ever a hint: it may be lost,
 //! and no promise rests on it (a lease does). Knows two engines, like `engine`.
 
 use std::sync::Arc;
@@ -24,6 +24,11 @@ pub(super) struct Hint {
     is_due: Arc<AtomicBool>,
 }
 
+/// Where nodes hear that the feed grew.
+const GROWN: &str = "rescind_feed";
+/// Where those who wait for nodes hear that one has acknowledged.
+const ACKNOWLEDGED: &str = "rescind_acknowledged";
+
 impl Hint {
     pub(super) fn new(pulse: &PgPool) -> Self {
         Self { pulse: pulse.clone(), is_due: Arc::default() }
@@ -48,6 +53,17 @@ impl Hint {
     }
 }
 
+/// What a listener heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing, in the time it had.
+    Nothing,
+    /// The feed may have grown.
+    Grown,
+    /// A node has acknowledged.
+    Acknowledged,
+}
+
 /// Waits for hints, on a connection of its own that never writes.
 #[derive(Debug)]
 pub enum Listener {
@@ -67,8 +83,11 @@ impl Listener {
     pub async fn open(db: &Db) -> Result<Self, StoreError> {
         match &db.pools {
             Pools::Postgres { pulse, .. } => {
-                let mut listener = in_time(PgListener::connect_with(pulse)).await?;
-                in_time(listener.listen("rescind_feed")).await?;
+                // A pool of its own: a listener whose connection hangs gives no place back.
+                let own = pulse.options().clone().min_connections(1).max_connections(1);
+                let own = in_time(own.connect_with(pulse.connect_options().as_ref().clone())).await?;
+                let mut listener = in_time(PgListener::connect_with(&own)).await?;
+                in_time(listener.listen_all([GROWN, ACKNOWLEDGED])).await?;
                 Ok(Self::Postgres(Box::new(listener)))
             }
             Pools::Sqlite { reader, .. } => {
@@ -81,16 +100,19 @@ impl Listener {
         }
     }
 
-    /// Waits for a hint, or for so long; whether there was one.
-    pub async fn wait(&mut self, patience: Duration) -> Result<bool, StoreError> {
+    /// Waits for a hint, or for so long.
+    pub async fn wait(&mut self, patience: Duration) -> Result<Heard, StoreError> {
         match self {
             Self::Postgres(listener) => match timeout(patience, listener.recv()).await {
-                Ok(heard) => in_time(async { heard }).await.map(|_| true),
-                Err(_) => Ok(false),
+                Ok(heard) => in_time(async { heard }).await.map(|hint| match hint.channel() {
+                    ACKNOWLEDGED => Heard::Acknowledged,
+                    _ => Heard::Grown,
+                }),
+                Err(_) => Ok(Heard::Nothing),
             },
             Self::Sqlite { .. } => {
                 sleep(patience.min(POLL)).await;
-                self.moved().await
+                Ok(if self.moved().await? { Heard::Grown } else { Heard::Nothing })
             }
         }
     }

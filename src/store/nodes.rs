@@ -64,10 +64,15 @@ pub async fn renew(conn: &mut Conn, node: &NodeRow, now: Timestamp) -> Result<bo
     Ok(conn.execute(sql, &[&node.node_id, &node.value, &node.applied, &now, &node.timeline]).await? == 1)
 }
 
-/// Says that a node has applied so much. Renews nothing.
+/// Says that a node has applied so much, and between nodes wakes whoever waits to hear it. Renews nothing.
 pub async fn acknowledge(conn: &mut Conn, node: &NodeRow) -> Result<(), StoreError> {
-    let sql = "UPDATE nodes SET applied = $2 WHERE node_id = $1 AND applied < $2
-               AND timeline = $3 AND (SELECT timeline FROM timelines) = $3";
+    const PLAIN: &str = "UPDATE nodes SET applied = $2 WHERE node_id = $1 AND applied < $2
+         AND timeline = $3 AND (SELECT timeline FROM timelines) = $3";
+    const TOLD: &str = "WITH told AS
+         (UPDATE nodes SET applied = $2 WHERE node_id = $1 AND applied < $2
+          AND timeline = $3 AND (SELECT timeline FROM timelines) = $3 RETURNING node_id)
+         SELECT CAST(pg_notify('rescind_acknowledged', '') AS TEXT) FROM told";
+    let sql = if conn.is_between_nodes() { TOLD } else { PLAIN };
     conn.execute(sql, &[&node.node_id, &node.applied, &node.timeline]).await.map(|_| ())
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{ConnectOptions, Sqlite};
+use sqlx::{ConnectOptions, Connection, PgConnection, Sqlite};
+use tokio::time::timeout;
 
 use super::StoreError;
 use super::deadline::{DEADLINE, in_time, phrase, when_free};
@@ -20,12 +21,22 @@ pub(super) const POSTGRES_CONNECTIONS: u32 = 16;
 /// Connections of the lane for revocations.
 const LANE: u32 = 6;
 
-/// Connections for leases and confirmations: one that listens, one of the node's task, and others that ask how far all are.
+/// Connections for leases and confirmations: one of the node's task, and others that ask how far all are.
 const PULSE: u32 = 4;
 
-/// The pools of one primary: for everything, for revocations, for leases. Every connection is refused that leads to a
+/// Connections of each of these three that stay open: a lockdown does not wait for one to be opened.
+const KEPT: u32 = 2;
+
+/// A connection that was given back so recently is not asked first whether it still works: that would cost every statement
+/// another way to the server and back. A connection that is given back has so long to show that it does.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// Connections that write what may be said again.
+const LIGHT: u32 = 4;
+
+/// The pools of one primary: for everything, for revocations, for leases, for what may be said again. Every connection is refused that leads to a
 /// replica, and one that was opened before [`Fresh::only`] is not used again.
-pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 3], StoreError> {
+pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 4], StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Refused(phrase(&error)))?;
     let ssl_mode = ssl_mode(&options, url);
     let options = options
@@ -36,12 +47,16 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 3], St
         .options([("idle_in_transaction_session_timeout", "2000")])
         // Slow statements are told about by what waits for them; sqlx's own line would cost ours.
         .disable_statement_logging();
-    let pool = |most| {
+    let pool = |most, least| {
         let fresh = fresh.clone();
-        let options = PoolOptions::new().max_connections(most).acquire_timeout(DEADLINE);
-        let options = options.before_acquire(move |_, about| {
+        let options = PoolOptions::new().max_connections(most).min_connections(least).acquire_timeout(DEADLINE);
+        let options = options.test_before_acquire(false).before_acquire(move |conn: &mut PgConnection, about| {
             let is_fresh = fresh.has(about.age);
-            Box::pin(async move { Ok(is_fresh) })
+            Box::pin(async move { Ok(is_fresh && (about.idle_for < TRUSTED || conn.ping().await.is_ok())) })
+        });
+        // sqlx asks again itself, but waits for ever: a connection that hangs would never give its place back.
+        let options = options.after_release(|conn: &mut PgConnection, _| {
+            Box::pin(async move { Ok(timeout(TRUSTED, conn.ping()).await.is_ok_and(|works| works.is_ok())) })
         });
         options.after_connect(|conn, _| {
             Box::pin(async move {
@@ -52,9 +67,10 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 3], St
         })
     };
     // Others stand behind a revocation that waits for a lock: it gives up sooner, and comes again.
-    let lane = pool(LANE).connect_lazy_with(options.clone().options([("lock_timeout", "700")]));
-    let pulse = pool(PULSE).connect_lazy_with(options.clone());
-    Ok([in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane, pulse])
+    let lane = pool(LANE, KEPT).connect_lazy_with(options.clone().options([("lock_timeout", "700")]));
+    let pulse = pool(PULSE, KEPT).connect_lazy_with(options.clone());
+    let light = pool(LIGHT, KEPT).connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
+    Ok([in_time(pool(POSTGRES_CONNECTIONS, 0).connect_with(options)).await?, lane, pulse, light])
 }
 
 /// Since when connections must have been opened to be used: one that is older may lead to a server that is not the primary
@@ -106,7 +122,9 @@ pub(super) async fn sqlite(url: &str) -> Result<[SqlitePool; 3], StoreError> {
         .busy_timeout(DEADLINE)
         .disable_statement_logging();
     make_private(options.get_filename()).map_err(|error| refused(&error))?;
-    let pool = |most| PoolOptions::<Sqlite>::new().max_connections(most).acquire_timeout(DEADLINE);
+    // A file does not hang up: no connection is asked first whether it still works.
+    let pool =
+        |most| PoolOptions::<Sqlite>::new().max_connections(most).acquire_timeout(DEADLINE).test_before_acquire(false);
     let writer = when_free(|| pool(1).connect_with(options.clone())).await?;
     let read_only = options.pragma("query_only", "on");
     let reader = when_free(|| pool(8).connect_with(read_only.clone())).await?;

@@ -174,11 +174,15 @@ impl Db {
     /// A part of a transaction that others may share, the more urgent first, in no queue behind sign-ins and tokens (RAT-03).
     pub async fn begin_part(&self, urgency: Urgency) -> Result<Part, StoreError> {
         let mut baton = self.desk.enter(urgency).await?;
-        let mut round = match baton.round.take() {
-            Some(round) => round,
-            None => Round { conn: self.begin_first().await?, done: Done::default(), since: Clock::default().start() },
+        let round = match baton.round.take() {
+            Some(mut round) => {
+                round.conn.execute("SAVEPOINT part", &[]).await?;
+                round
+            }
+            None => {
+                Round { conn: self.begin_first_part().await?, done: Done::default(), since: Clock::default().start() }
+            }
         };
-        round.conn.execute("SAVEPOINT part", &[]).await?;
         let told_before = round.conn.told_so_far();
         Ok(Part { baton, round, told_before })
     }

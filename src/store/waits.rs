@@ -3,7 +3,7 @@
 use sqlx::{Database, Pool};
 
 use super::StoreError;
-use super::engine::{Conn, Db, Pools};
+use super::engine::{Begin, Conn, Db, Pools};
 use crate::clock::{Clock, Stopwatch};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::label::Lane;
@@ -87,10 +87,28 @@ impl Db {
         self.lend_writer().await
     }
 
+    /// The same for what may be said again, in no queue: nobody waits for it to be durable, and a crash may forget it.
+    pub async fn begin_lightly(&self) -> Result<Conn, StoreError> {
+        let _waiting = self.waits.begin(Lane::Light);
+        self.lend_light_writer().await
+    }
+
+    /// The same for statements of which each may be kept without the others. Ended by [`Conn::commit`], like the others.
+    pub async fn write_lightly(&self) -> Result<Conn, StoreError> {
+        let _waiting = self.waits.begin(Lane::Light);
+        self.lend_light().await
+    }
+
     /// The same for taking something back: it stands in no queue behind sign-ins and tokens (RAT-03).
     pub async fn begin_first(&self) -> Result<Conn, StoreError> {
         let _waiting = self.waits.begin(Lane::First);
-        self.lend_writer_first().await
+        self.lend_writer_first(Begin::Plain).await
+    }
+
+    /// The same, at the savepoint of its first part.
+    pub(super) async fn begin_first_part(&self) -> Result<Conn, StoreError> {
+        let _waiting = self.waits.begin(Lane::First);
+        self.lend_writer_first(Begin::Part).await
     }
 
     /// How long connections were waited for.
@@ -101,13 +119,16 @@ impl Db {
 
     /// Every pool right now.
     #[must_use]
-    pub fn pools(&self) -> [PoolState; 3] {
+    pub fn pools(&self) -> Vec<PoolState> {
         match &self.pools {
-            Pools::Postgres { pool, lane, pulse, .. } => {
-                [PoolState::of("main", pool), PoolState::of("first", lane), PoolState::of("pulse", pulse)]
-            }
+            Pools::Postgres { pool, lane, pulse, light, .. } => vec![
+                PoolState::of("main", pool),
+                PoolState::of("first", lane),
+                PoolState::of("pulse", pulse),
+                PoolState::of("light", light),
+            ],
             Pools::Sqlite { writer, reader, pulse } => {
-                [PoolState::of("writer", writer), PoolState::of("reader", reader), PoolState::of("pulse", pulse)]
+                vec![PoolState::of("writer", writer), PoolState::of("reader", reader), PoolState::of("pulse", pulse)]
             }
         }
     }

@@ -2,11 +2,13 @@
 //! passed since its commit was acknowledged. After a change of the database's history rows may be lost and numbers taken
 //! twice: then what was begun before is not proven, and what begins now waits for the longest lease there ever was.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::node::{Look as LookAtRows, Node, Role};
 use super::task::millis;
@@ -52,6 +54,8 @@ struct Waiting<'a> {
     waited: Duration,
     /// The longest lease seen in any row so far.
     longest: Duration,
+    /// The row of this process, if its view has it: what the row says of that comes later.
+    here: Option<Uuid>,
 }
 
 impl Waiting<'_> {
@@ -69,7 +73,8 @@ impl Waiting<'_> {
             return if self.waited > self.longest { Look::Proven(count) } else { Look::Wait };
         }
         let has_heard = |row: &nodes::NodeRow| {
-            row.applied >= self.mark.number && row.timeline == self.mark.timeline && row.protocol == PROTOCOL
+            let says_so = row.applied >= self.mark.number && row.timeline == self.mark.timeline;
+            (says_so && row.protocol == PROTOCOL) || self.here == Some(row.node_id)
         };
         if found.nodes.iter().all(has_heard) || self.waited > self.longest { Look::Proven(count) } else { Look::Wait }
     }
@@ -93,8 +98,23 @@ impl Node {
         };
         self.heard.fetch_max(mark.number, Ordering::Relaxed);
         let from = self.clock.since_boot();
+        let here = self.hear(&mark).await;
         self.poke.notify_one();
-        self.wait_for_rows(&mark, from).await
+        let waiting = Waiting { mark: &mark, waited: Duration::ZERO, longest: Duration::ZERO, here };
+        self.wait_for_rows(waiting, from).await
+    }
+
+    /// Reads the feed up to a number at once, without waiting for this node's task; this process's row, if its view has it
+    /// now. One read at a time serves all who wait.
+    async fn hear(&self, mark: &Mark) -> Option<Uuid> {
+        let row = self.row()?;
+        let _turn = self.hearing.lock().await;
+        if !self.view().has(mark)
+            && let Err(error) = self.catch_up().await
+        {
+            tracing::debug!(%error, "the feed can't be read yet: this node's row will tell");
+        }
+        self.view().has(mark).then_some(row)
     }
 
     async fn confirm_embedded(&self) -> Result<i64, Unproven> {
@@ -121,10 +141,12 @@ impl Node {
         look
     }
 
-    async fn wait_for_rows(&self, mark: &Mark, from: SinceBoot) -> Result<i64, Unproven> {
-        let mut waiting = Waiting { mark, waited: Duration::ZERO, longest: Duration::ZERO };
+    async fn wait_for_rows(&self, mut waiting: Waiting<'_>, from: SinceBoot) -> Result<i64, Unproven> {
         let (mut after, mut pause) = (from, Duration::from_millis(1));
         loop {
+            // Before the look: what is told during it must not be missed.
+            let mut told = pin!(self.acknowledged.notified());
+            told.as_mut().enable();
             let (began, seen) = self.look_at_rows(after).await;
             after = began;
             waiting.waited = began.since(from);
@@ -137,8 +159,10 @@ impl Node {
                 }
                 Err(error) => tracing::debug!(%error, "the nodes' rows can't be read yet"),
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSE);
+            tokio::select! {
+                () = told => {}
+                () = sleep(pause) => pause = (pause * 2).min(PAUSE),
+            }
         }
     }
 }
@@ -162,7 +186,8 @@ mod tests {
     /// The look of somebody who waits for number 5 since so many milliseconds.
     fn look(waited: u64, found: &Registered) -> Look {
         let mark = Mark { number: 5, timeline: "1".to_owned() };
-        Waiting { mark: &mark, waited: Duration::from_millis(waited), longest: Duration::ZERO }.look(found)
+        let waited = Duration::from_millis(waited);
+        Waiting { mark: &mark, waited, longest: Duration::ZERO, here: None }.look(found)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use uuid::Uuid;
 
 use crate::model::epoch::{EpochKind, Level};
-use crate::model::feed::{AsOf, Entry, History, Item, Tail};
+use crate::model::feed::{AsOf, Entry, History, Item, Mark, Tail};
 use crate::model::session::Session;
 
 /// What a view says about a copy.
@@ -70,6 +70,12 @@ impl View {
     #[must_use]
     pub fn applied(&self) -> Option<i64> {
         self.is_loaded.then_some(self.applied)
+    }
+
+    /// Whether it has a number of a history.
+    #[must_use]
+    pub fn has(&self, mark: &Mark) -> bool {
+        self.follows(&mark.timeline) && self.applied >= mark.number
     }
 
     /// What a copy read from now on may be marked with; `None` before the first tail.

@@ -74,6 +74,12 @@ pub struct Node {
     pub(super) applied: watch::Sender<i64>,
     /// Asks the task to look at once.
     pub(super) poke: Notify,
+    /// Wakes who waits for the rows: a node has acknowledged.
+    pub(super) acknowledged: Notify,
+    /// The row of this process, while it is registered.
+    row: Mutex<Option<Uuid>>,
+    /// Held by who reads the feed for all that wait for it.
+    pub(super) hearing: tokio::sync::Mutex<()>,
     /// The last point of the feed that was ever seen, whatever was dropped since.
     furthest: Mutex<Option<Furthest>>,
     /// The rows as they were last seen by somebody who waits, and when that look was begun.
@@ -111,12 +117,24 @@ impl Node {
     pub fn new(making: Making) -> Self {
         let Making { db, clock, lease, draw } = making;
         let (role, known) = (AtomicU8::new(Role::Command as u8), Known::new(View::new(MOST)));
-        let applied = watch::Sender::new(-1);
-        let (length, heard) = (lease, AtomicI64::new(0));
-        let (poke, furthest, has_other_time) = (Notify::new(), Mutex::new(None), AtomicBool::new(false));
-        let rows = tokio::sync::Mutex::default();
-        let registered = Arc::new(AtomicUsize::new(1));
-        Self { db, clock, length, draw, role, known, heard, applied, poke, furthest, rows, has_other_time, registered }
+        Self {
+            db,
+            clock,
+            length: lease,
+            draw,
+            role,
+            known,
+            heard: AtomicI64::new(0),
+            applied: watch::Sender::new(-1),
+            poke: Notify::new(),
+            acknowledged: Notify::new(),
+            row: Mutex::default(),
+            hearing: tokio::sync::Mutex::default(),
+            furthest: Mutex::default(),
+            rows: tokio::sync::Mutex::default(),
+            has_other_time: AtomicBool::new(false),
+            registered: Arc::new(AtomicUsize::new(1)),
+        }
     }
 
     /// What this process does.
@@ -183,6 +201,15 @@ impl Node {
             self.db.forget_connections();
         }
         follows
+    }
+
+    /// The row under which this process is registered.
+    pub(super) fn row(&self) -> Option<Uuid> {
+        *self.row.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note_row(&self, row: Option<Uuid>) {
+        *self.row.lock().unwrap_or_else(PoisonError::into_inner) = row;
     }
 
     fn furthest(&self) -> MutexGuard<'_, Option<Furthest>> {
@@ -263,6 +290,7 @@ impl Node {
 
     /// Lease and view.
     pub(super) fn drop_all(&self) {
+        self.note_row(None);
         self.known.drop_all();
         self.heard.store(0, Ordering::Relaxed);
         self.applied.send_replace(-1);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::node::{EMBEDDED, Node, Role};
 use super::others::Others;
 use crate::clock::SinceBoot;
-use crate::store::hints::{Listener, POLL};
+use crate::store::hints::{Heard, Listener, POLL};
 use crate::store::nodes::{self, NodeRow, PROTOCOL};
 use crate::store::{StoreError, feed};
 
@@ -132,9 +132,17 @@ impl Between {
             self.listener = Some(Listener::open(&node.db).await?);
         }
         let Some(listener) = &mut self.listener else { return Ok(()) };
-        tokio::select! {
-            heard = listener.wait(due) => heard.map(|_| ()),
-            () = node.poke.notified() => Ok(()),
+        let until = node.clock.since_boot().plus(due);
+        loop {
+            let left = until.since(node.clock.since_boot());
+            let heard = tokio::select! {
+                heard = listener.wait(left) => heard?,
+                () = node.poke.notified() => return Ok(()),
+            };
+            match heard {
+                Heard::Acknowledged => node.acknowledged.notify_waiters(),
+                Heard::Grown | Heard::Nothing => return Ok(()),
+            }
         }
     }
 }
@@ -160,6 +168,7 @@ async fn register(node: &Node, former: Option<Uuid>) -> Result<NodeRow, StoreErr
     tx.commit().await?;
     // Known before the first answer, not only from the first look on.
     node.note_registered(found.nodes.len());
+    node.note_row(Some(row.node_id));
     Ok(row)
 }
 
@@ -187,10 +196,9 @@ async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     if applied > row.applied {
         let next = NodeRow { applied, ..row.clone() };
-        let mut tx = node.db.begin_pulse().await?;
-        tx.lightly().await?;
-        nodes::acknowledge(&mut tx, &next).await?;
-        tx.commit().await?;
+        let mut conn = node.db.write_lightly().await?;
+        nodes::acknowledge(&mut conn, &next).await?;
+        conn.commit().await?;
         *row = next;
     }
     Ok(Round::Fine)

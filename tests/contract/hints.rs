@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use rescind::model::epoch::EpochKind;
-use rescind::store::hints::Listener;
+use rescind::store::hints::{Heard, Listener};
 use rescind::store::{Db, epochs, facts};
 use tokio::time::timeout;
 
@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for a hint, however long one wait of the listener is.
 async fn heard(listener: &mut Listener) -> bool {
-    let hint = async { while !listener.wait(PATIENCE).await.unwrap() {} };
+    let hint = async { while listener.wait(PATIENCE).await.unwrap() == Heard::Nothing {} };
     timeout(PATIENCE, hint).await.is_ok()
 }
 
@@ -45,7 +45,7 @@ async fn a_commit_that_took_nothing_back_is_no_news_between_nodes_and_any_commit
             assert!(listener.moved().await.unwrap());
             assert!(!listener.moved().await.unwrap(), "seen");
         } else {
-            assert!(!listener.wait(Duration::from_millis(300)).await.unwrap());
+            assert_eq!(listener.wait(Duration::from_millis(300)).await.unwrap(), Heard::Nothing);
         }
     })
     .await;

@@ -46,12 +46,9 @@ async fn what_a_node_has_applied_only_grows_and_a_renewal_of_nobody_says_so() {
         assert!(renew(&db, &row, 3).await, "a late statement");
         let acknowledge = async |applied| {
             let next = NodeRow { applied, ..row.clone() };
-            in_one(&db, async |c| {
-                c.lightly().await?;
-                nodes::acknowledge(c, &next).await
-            })
-            .await
-            .unwrap();
+            let mut conn = db.write_lightly().await.unwrap();
+            nodes::acknowledge(&mut conn, &next).await.unwrap();
+            conn.commit().await.unwrap();
             list(&db).await.nodes[0].applied
         };
         assert_eq!((acknowledge(4).await, acknowledge(8).await), (5, 8));

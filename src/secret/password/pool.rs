@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
 use super::HashError;
 use crate::clock::Clock;
@@ -11,10 +11,14 @@ use crate::metrics::counts::Counts;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::label::Alone;
 
+/// How much the threads that hash give way to others, as `nice` counts it: who signs in waits a moment longer, and nobody else.
+const GIVES_WAY: i32 = 10;
+
 /// Seats are for everyone who runs or waits, lanes for those who run.
 pub(super) struct Pool {
     seats: Arc<Semaphore>,
     lanes: Arc<Semaphore>,
+    threads: Threads,
     size: Size,
     clock: Clock,
     waits: Histogram,
@@ -46,8 +50,10 @@ impl Pool {
         let lanes = at_once.clamp(1, Semaphore::MAX_PERMITS);
         let seats = lanes.saturating_add(waiting).min(Semaphore::MAX_PERMITS);
         let size = Size { seats, lanes };
+        let threads = Threads::new(lanes);
         let (seats, lanes) = (Arc::new(Semaphore::new(seats)), Arc::new(Semaphore::new(lanes)));
-        Self { seats, lanes, size, clock: Clock::default(), waits: Histogram::default(), busy: Counts::default() }
+        let (clock, waits, busy) = (Clock::default(), Histogram::default(), Counts::default());
+        Self { seats, lanes, threads, size, clock, waits, busy }
     }
 
     pub(super) fn queue(&self) -> Queue {
@@ -56,7 +62,7 @@ impl Pool {
         Queue { running, waiting: inside.saturating_sub(running), waits: self.waits.clone(), busy: self.busy.clone() }
     }
 
-    /// Runs `work` on a blocking thread in its turn. The work holds seat and lane itself: a caller who goes away
+    /// Runs `work` on a thread that gives way to others, in its turn. The work holds seat and lane itself: a caller who goes away
     /// does not make room for another run while his own still goes on.
     pub(super) async fn run<T: Send + 'static>(
         &self,
@@ -75,7 +81,41 @@ impl Pool {
             work()
         };
 
-        spawn_blocking(task).await.map_err(|_| HashError::Failed("the task was stopped"))
+        self.threads.run(task).await
+    }
+}
+
+/// Threads for hashing alone, made when there is work. They run where others leave room: a check is not to wait for a
+/// sign-in.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn new(most: usize) -> Self {
+        let mut threads = Builder::new_current_thread();
+        threads.max_blocking_threads(most).thread_name("hashing").on_thread_start(give_way);
+        Self(threads.build().ok())
+    }
+
+    async fn run<T: Send + 'static>(&self, task: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+        let threads = self.0.as_ref().ok_or(HashError::Failed("there are no threads"))?;
+        threads.spawn_blocking(task).await.map_err(|_| HashError::Failed("the task was stopped"))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(threads) = self.0.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+/// On Linux this is of the thread that calls it, elsewhere of the whole process.
+fn give_way() {
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::nice(GIVES_WAY)
+    {
+        tracing::debug!(%error, "the threads that hash do not give way");
     }
 }
 
@@ -129,6 +169,19 @@ mod tests {
             sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(pool.run(|| 1).await, Ok(1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_hashes_gives_way_to_others() {
+        // Fields 2 and 19 of proc_pid_stat(5), counted behind the name.
+        let niceness = || -> i32 {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap()
+        };
+        let before = niceness();
+        assert_eq!(Pool::new(1, 0).run(niceness).await, Ok(GIVES_WAY + before));
+        assert_eq!(niceness(), before, "and nobody else");
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Machines that call our own API with a bearer token of ours (RFC 6750). The token is judged from the truth.
+//! Machines that call our own API with a bearer token of ours (RFC 6750).
 
 use rocket::Request;
 use rocket::http::Status;
