@@ -128,10 +128,17 @@ pub fn remember(app: &App, header: &str, known: &Arc<KnownClient>) {
     }
 }
 
-/// The client that a header proved before. Whether that still counts, the view says.
+/// The client that a header proved before, if that still counts: the lease runs, and the view has nothing against the record
+/// that it was proven with.
 #[must_use]
 pub fn remembered(app: &App, header: &str) -> Option<Arc<Copied<Arc<KnownClient>>>> {
-    app.checks.callers.get(&app.secrets.fingerprints.of(header))
+    if !app.settings.is_fast {
+        return None;
+    }
+    let caller = app.checks.callers.get(&app.secrets.fingerprints.of(header))?;
+    let id = caller.value.client.client_id.as_str();
+    let is_current = app.checks.node.ask(|view| view.is_current(caller.as_of, id));
+    is_current.is_some_and(|is_current| is_current).then_some(caller)
 }
 
 /// Compared also where there is none to compare with: unknown names take as long.

@@ -1,6 +1,9 @@
-//! The short way of a check: what is asked plainly is answered at once, and as the long way answers.
+//! The short ways of a check and of a machine's token: what is asked plainly is answered at once, and as the long way answers.
 
 use reqwest::StatusCode;
+use rescind::limits::Rule;
+use rescind::model::incident::Receipt;
+use rescind::service::client_auth::remembered;
 use rescind::service::introspect::{Answer, Question, check_at_once};
 
 use crate::support::browser::Seen;
@@ -165,5 +168,101 @@ async fn what_is_not_plain_is_refused_as_ever() {
         (200, INTROSPECT, vec![auth, FORM], format!("{plain}&more={}", "x".repeat(600))),
     ] {
         assert_eq!(ask(path, &headers, &body).await.as_u16(), status, "{path} {headers:?} {body}");
+    }
+}
+
+const TOKEN: &str = "/oauth/token";
+const MACHINE: &str = "grant_type=client_credentials";
+
+/// Asks for a machine's token plainly, and in ways that go past the short one; all must be given the same.
+async fn given(server: &TestServer, auth: &str, body: &str) -> Seen {
+    let ask = async |headers: &[(&str, &str)], body: &str| {
+        let headers = [&[("Authorization", auth), FORM], headers].concat();
+        let seen = server.call("POST", TOKEN, &headers, body).await;
+        if seen.status == StatusCode::OK {
+            let token = seen.json()["access_token"].as_str().expect("a token").to_owned();
+            assert!(server.is_active(&token).await);
+            return Seen { body: seen.body.replace(&token, "it"), ..seen };
+        }
+        seen
+    };
+    let plain = ask(&[], body).await;
+    assert_eq!(told(&ask(&[], &format!("unknown=1&{body}")).await), told(&plain), "{body}");
+    assert_eq!(told(&ask(&[("Origin", "https://evil.example")], body).await), told(&plain), "{body}");
+    assert_eq!(told(&ask(&[], body).await), told(&plain), "{body}");
+    plain
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tok_08_a_machine_is_given_the_same_on_both_ways() {
+    let server = TestServer::start_with(FAST).await;
+    let auth = server.basic("batch-job");
+    let is_known = || remembered(&server.app, &auth).is_some();
+    assert!(!is_known());
+    for _ in 0..3 {
+        assert_eq!(given(&server, &auth, MACHINE).await.status, StatusCode::OK);
+    }
+    assert!(is_known());
+    for (body, error) in [
+        (format!("{MACHINE}&scope=accounts:read"), ""),
+        (format!("{MACHINE}&scope=accounts%3Aread"), ""),
+        (format!("{MACHINE}&scope=nobody%3Aknows"), "invalid_scope"),
+        (format!("{MACHINE}&scope=accounts:read&scope=accounts:read"), "invalid_request"),
+        (format!("{MACHINE}&resource=https%3A%2F%2Fother.example"), "invalid_target"),
+        (format!("{MACHINE}&client_id=other-api"), "invalid_request"),
+        (format!("{MACHINE}&client_secret=x"), "invalid_request"),
+        (format!("{MACHINE}&scope=%zz"), "invalid_request"),
+        ("grant_type=client_credentials_x".to_owned(), "unsupported_grant_type"),
+    ] {
+        let seen = given(&server, &auth, &body).await;
+        let told = if error.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!((seen.status, seen.json()["error"].as_str().unwrap_or_default()), (told, error), "{body}");
+    }
+    server.db_stop_serving_checks().await;
+    assert!(!is_known(), "without a lease");
+    assert_eq!(server.token("batch-job", &[("grant_type", "client_credentials")]).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tok_08_a_machine_whose_secret_was_ended_or_that_was_disabled_or_ended_is_given_nothing_old() {
+    for change in ["rotated", "disabled", "ended"] {
+        let server = TestServer::start_with(FAST).await;
+        let auth = server.basic("batch-job");
+        for _ in 0..3 {
+            assert_eq!(given(&server, &auth, MACHINE).await.status, StatusCode::OK);
+        }
+        match change {
+            "rotated" => drop(server.db_rotate_secret("batch-job", true).await),
+            "disabled" => server.db_disable("batch-job").await,
+            _ => assert!(matches!(server.db_lock_client("batch-job").await, Receipt::Confirmed { .. })),
+        }
+        // That its tokens were ended is no news about its secret.
+        assert_eq!(remembered(&server.app, &auth).is_some(), change == "ended", "{change}");
+        let told = if change == "ended" { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+        assert_eq!(given(&server, &auth, MACHINE).await.status, told, "{change}");
+    }
+}
+
+/// Whether the next request is turned away, once all of an allowance is taken: by a slow test it may have grown again.
+async fn is_turned_away(server: &TestServer, auth: &str, rule: (Rule, &str), body: &str) -> bool {
+    for _ in 0..100 {
+        while server.app.limits.take(rule.0, rule.1, server.app.clock.now()).await.is_ok() {}
+        let seen = server.call("POST", TOKEN, &[("Authorization", auth), FORM], body).await;
+        if seen.status == StatusCode::TOO_MANY_REQUESTS {
+            return true;
+        }
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rat_01_tokens_given_at_once_are_counted() {
+    for rule in [(Rule::TokenPerClient, "batch-job"), (Rule::TokenPerAddress, "127.0.0.1")] {
+        let server = TestServer::start_with(&[FAST, &[("limit_scale", "1")]].concat()).await;
+        let auth = server.basic("batch-job");
+        assert_eq!(given(&server, &auth, MACHINE).await.status, StatusCode::OK);
+        assert!(remembered(&server.app, &auth).is_some());
+        assert!(is_turned_away(&server, &auth, rule, MACHINE).await, "{rule:?}");
+        assert!(is_turned_away(&server, &auth, rule, &format!("unknown=1&{MACHINE}")).await, "{rule:?}");
     }
 }

@@ -31,9 +31,9 @@ impl<'r> FromRequest<'r> for Authorization {
 
 impl Authorization {
     /// Proves a client that wants a token, or answers.
-    pub async fn client(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
+    pub async fn client(&self, app: &App, sender: &Sender, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
-        self.proven(form, prove(app, &info.actor, &sent).await?)
+        self.proven(form, prove(app, &sender.0, &sent).await?)
     }
 
     /// The same for a client that takes something back.
@@ -43,26 +43,32 @@ impl Authorization {
     }
 
     /// The same for one that wants a token of its own, by the truth.
-    pub async fn machine(&self, app: &App, info: &RequestInfo, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
+    pub async fn machine(&self, app: &App, sender: &Sender, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
-        self.proven(form, prove_machine(app, &info.actor, &sent).await?)
+        self.proven(form, prove_machine(app, &sender.0, &sent).await?)
     }
 
     /// The client, if a copy of its record proves it. Nothing may be born under its epochs.
     pub async fn near(&self, app: &App, form: &Pairs) -> Option<Arc<KnownClient>> {
-        let known = prove_near(app, &self.credentials(form).ok()?).await?;
-        self.proven(form, Proof::Proven(known)).ok()
+        let sent = self.credentials(form).ok()?;
+        let known = self.proven(form, Proof::Proven(prove_near(app, &sent).await?)).ok()?;
+        self.remember(app, &sent, &known);
+        Some(known)
     }
 
     /// The same for a client that checks tokens: its epochs are not to be used.
     pub async fn checker(&self, app: &App, sender: &Sender, form: &Pairs) -> Result<Arc<KnownClient>, OAuthError> {
         let sent = self.credentials(form)?;
         let known = self.proven(form, prove_checker(app, &sender.0, &sent).await?)?;
-        // Only a header proves somebody whatever the body says.
-        if let ([header], Credentials::Basic(..)) = (&self.0[..], &sent) {
-            remember(app, header.expose(), &known);
-        }
+        self.remember(app, &sent, &known);
         Ok(known)
+    }
+
+    /// Only a header proves somebody whatever the body says.
+    fn remember(&self, app: &App, sent: &Credentials, known: &Arc<KnownClient>) {
+        if let ([header], Credentials::Basic(..)) = (&self.0[..], sent) {
+            remember(app, header.expose(), known);
+        }
     }
 
     fn proven(&self, form: &Pairs, proof: Proof) -> Result<Arc<KnownClient>, OAuthError> {

@@ -87,7 +87,9 @@ pub fn is_secure(request: &Request<'_>, app: &App) -> bool {
 pub struct Sender(pub Actor);
 
 impl Sender {
-    fn of(request: &Request<'_>) -> Self {
+    /// Read from the request.
+    #[must_use]
+    pub fn of(request: &Request<'_>) -> Self {
         let app = request.rocket().state::<std::sync::Arc<App>>();
         Self(Actor {
             who: Who::Anonymous,

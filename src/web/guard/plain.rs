@@ -1,6 +1,6 @@
-//! The plainest question there is, read where it lies: one `Authorization` header, and a short form of a token that has
-//! arrived whole. Nothing is refused here: whatever is not as plain as that is for the strict reading of [`super::body`],
-//! which reads a genuine token the same.
+//! The plainest requests there are, read where they lie: one `Authorization` header, and a short form that has arrived
+//! whole, of a token that is asked about or of what a machine wants a token for. Nothing is refused here: whatever is not as
+//! plain as that is for the strict reading of [`super::body`], which reads these the same.
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -11,6 +11,7 @@ use rocket::Request;
 use rocket::data::Data;
 
 use super::body::is_utf8_form;
+use super::pairs::Pairs;
 use crate::service::introspect::Question;
 
 /// Longest form that is read here: as much as can be looked at before it is taken.
@@ -21,6 +22,8 @@ const MOST: usize = 512;
 pub struct Plain<'r> {
     /// The one `Authorization` header.
     pub authorization: &'r str,
+    /// Whether a script of another origin sent it, who may have to be told that it may read the answer.
+    pub is_of_a_script: bool,
     /// How long the form is announced to be.
     length: usize,
 }
@@ -32,7 +35,7 @@ impl<'r> Plain<'r> {
         if request.uri().query().is_some() || !request.content_type().is_some_and(is_utf8_form) {
             return None;
         }
-        let (mut authorization, mut length) = (None, None);
+        let (mut authorization, mut length, mut is_of_a_script) = (None, None, false);
         for header in request.headers().iter() {
             let Cow::Borrowed(value) = header.value else { return None };
             match header.name.as_str() {
@@ -41,24 +44,17 @@ impl<'r> Plain<'r> {
                 name if ["authorization", "content-length", "transfer-encoding"].iter().any(|odd| is(name, odd)) => {
                     return None;
                 }
-                _ => {}
+                name => is_of_a_script |= is(name, "origin"),
             }
         }
         let length = length?.parse().ok().filter(|length| (1..=MOST).contains(length))?;
-        Some(Self { authorization: authorization?, length })
+        Some(Self { authorization: authorization?, is_of_a_script, length })
     }
 
     /// What stands in the place of the token, and the address told with it, if the form is all here and no longer or shorter than
     /// announced. As it was sent: a genuine token is spelt with letters and digits that need no escape, and anything else is none.
     pub async fn question<'d>(&self, data: &'d mut Data<'_>) -> Option<Question<'d>> {
-        {
-            let mut arrival = pin!(data.peek(MOST));
-            // What is not here yet is waited for where that has an end.
-            poll_fn(|context| Poll::Ready(arrival.as_mut().poll(context).is_ready())).await.then_some(())?;
-        }
-        let is_whole = data.peek_complete();
-        let form = Some(data.peek(MOST).await).filter(|form| is_whole && form.len() == self.length)?;
-        let mut pairs = std::str::from_utf8(form).ok()?.strip_prefix("token=")?.split('&');
+        let mut pairs = self.form(data).await?.strip_prefix("token=")?.split('&');
         let (mut question, mut is_hinted) = (Question { token: pairs.next()?, from: None }, false);
         for pair in pairs {
             match pair.split_once('=')? {
@@ -68,6 +64,29 @@ impl<'r> Plain<'r> {
             }
         }
         Some(question)
+    }
+
+    /// What a machine asks for that wants a token of its own, if the form says nothing else.
+    pub async fn machine(&self, data: &mut Data<'_>) -> Option<Pairs> {
+        let form = self.form(data).await?;
+        if !form.starts_with("grant_type=client_credentials") {
+            return None;
+        }
+        let pairs = Pairs::parse(form).ok()?;
+        let is_plain = pairs.names().all(|name| ["grant_type", "scope", "resource"].contains(&name));
+        (is_plain && pairs.get("grant_type") == Some("client_credentials")).then_some(pairs)
+    }
+
+    /// The form as it was sent, if it is all here.
+    async fn form<'d>(&self, data: &'d mut Data<'_>) -> Option<&'d str> {
+        {
+            let mut arrival = pin!(data.peek(MOST));
+            // What is not here yet is waited for where that has an end.
+            poll_fn(|context| Poll::Ready(arrival.as_mut().poll(context).is_ready())).await.then_some(())?;
+        }
+        let is_whole = data.peek_complete();
+        let form = Some(data.peek(MOST).await).filter(|form| is_whole && form.len() == self.length)?;
+        std::str::from_utf8(form).ok()
     }
 }
 

@@ -11,13 +11,14 @@ use rocket::{Route, routes};
 /// Everything mounted for clients.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    routes![
+    let tokens = routes![token::token].into_iter().map(token::at_once);
+    let others = routes![
         metadata::authorization_server,
         authorize::get,
         authorize::post,
-        token::token,
         revoke::take_back,
         cors::token_preflight,
         cors::revoke_preflight,
-    ]
+    ];
+    tokens.chain(others).collect()
 }
