@@ -80,6 +80,11 @@ fn an_acknowledgement_before_the_view_has_it_is_caught() {
 }
 
 #[test]
+fn hearing_oneself_before_the_view_has_it_is_caught() {
+    caught(Variant::HeardBeforeApply);
+}
+
+#[test]
 fn a_lease_counted_from_the_update_is_caught() {
     caught(Variant::LeaseFromUpdate);
 }

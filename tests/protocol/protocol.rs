@@ -142,14 +142,23 @@ impl World {
     }
 
     /// `Waiting::look`. Rows of other nodes may be there and in the way, or not be there: only the latter counts, but for
-    /// who waits for the shortest lease among them.
+    /// who waits for the shortest lease among them. Who waits may be the node itself: then its view counts as its row does.
     fn is_proven(&self, state: &State, age: u8) -> bool {
         if state.since_change < self.longest {
             return age >= self.longest;
         }
         let has_heard = |applied| applied >= state.primary.watched && state.node.registered == Done::Now;
         let wait = if self.is(Variant::ShortestLease) { self.shortest } else { self.lease };
-        state.row.is_none_or(has_heard) || age >= wait
+        state.row.is_none_or(has_heard) || self.hears(state) || age >= wait
+    }
+
+    /// `Node::hear`.
+    fn hears(&self, state: &State) -> bool {
+        let (node, watched) = (&state.node, state.primary.watched);
+        let has_read = |renewal| matches!(renewal, Renewal::Read { upto, .. } if upto >= watched);
+        let is_early = self.is(Variant::HeardBeforeApply) && has_read(node.renewal);
+        let has_applied = node.loaded == Done::Now && node.applied >= watched;
+        node.registered == Done::Now && (has_applied || is_early)
     }
 
     /// `Others::look`, by any other node: the row's value, and once more after its lease.

@@ -9,6 +9,8 @@ pub enum Variant {
     RenewalAsUpsert,
     /// The row says `applied` before the view has it.
     AckBeforeApply,
+    /// Who confirms on the node itself counts it when it has read the tail, not when its view has it.
+    HeardBeforeApply,
     /// The lease counts from the UPDATE, not from before the tail was read.
     LeaseFromUpdate,
     /// A process begins under the id of one that was reaped and is frozen, not dead: a late UPDATE finds the new row.
