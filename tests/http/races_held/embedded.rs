@@ -40,7 +40,7 @@ async fn tok_03_ref_05_held_behind_another_writer_of_the_file_one_redemption_suc
         let code = server.code(MOBILE).await;
         // Each reads its client, and then the code.
         let all = together((0..AT_ONCE).map(|_| server.redeem(MOBILE, &code)));
-        behind_a_writer(server, 2 * AT_ONCE, all).await
+        Some(behind_a_writer(server, 2 * AT_ONCE, all).await)
     });
     let seen = seen.await;
     assert_eq!(seen.iter().filter(|seen| seen.status == StatusCode::OK).count(), 1);
@@ -49,7 +49,7 @@ async fn tok_03_ref_05_held_behind_another_writer_of_the_file_one_redemption_suc
     let seen = play(async || {
         let pair = server.pair(MOBILE).await;
         let all = together((0..AT_ONCE).map(|_| server.refresh(MOBILE, &pair.refresh, &[])));
-        behind_a_writer(server, AT_ONCE, all).await
+        Some(behind_a_writer(server, AT_ONCE, all).await)
     });
     let seen = seen.await;
     let pair = Pair::of(&seen[0]);

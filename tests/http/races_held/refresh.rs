@@ -14,8 +14,8 @@ async fn ref_01_held_another_clients_try_beside_the_owners_ends_nothing() {
     let played = play(async || {
         let pair = server.pair(MOBILE).await;
         let (owner, other) = (server.refresh(MOBILE, &pair.refresh, &[]), server.refresh(WEB, &pair.refresh, &[]));
-        let (owner, other) = one_behind_the_other((server, SESSIONS), owner, other).await;
-        vec![owner, other]
+        let (owner, other) = one_behind_the_other((server, SESSIONS), owner, other).await?;
+        Some(vec![owner, other])
     });
     let seen = played.await;
     refused(&seen[1]);
@@ -32,7 +32,7 @@ async fn ref_05_ref_06_held_refreshes_that_wait_for_each_other_give_one_branch_a
         let played = play(async || {
             let pair = server.pair(client).await;
             let all = together((0..AT_ONCE).map(|_| server.refresh(client, &pair.refresh, &[])));
-            meanwhile((server, SESSIONS), (AT_ONCE, all), async {}).await.0
+            meanwhile((server, SESSIONS), (AT_ONCE, all), async {}).await.map(|held| held.0)
         });
         let seen = played.await;
         let pair = Pair::of(&seen[0]);
@@ -52,12 +52,12 @@ async fn ref_06_ref_07_held_a_retry_is_one_before_its_successor_is_used_and_thef
             let second = Pair::of(&server.refresh(WEB, &first.refresh, &[]).await);
             let (retry, using) = (server.refresh(WEB, &first.refresh, &[]), server.refresh(WEB, &second.refresh, &[]));
             if retry_is_first {
-                let (retry, using) = one_behind_the_other((server, SESSIONS), retry, using).await;
+                let (retry, using) = one_behind_the_other((server, SESSIONS), retry, using).await?;
                 assert!(retry.status != StatusCode::OK || Pair::of(&retry) == second, "nothing is minted");
-                return vec![retry, using];
+                return Some(vec![retry, using]);
             }
-            let (using, retry) = one_behind_the_other((server, SESSIONS), using, retry).await;
-            vec![retry, using]
+            let (using, retry) = one_behind_the_other((server, SESSIONS), using, retry).await?;
+            Some(vec![retry, using])
         });
         let seen = played.await;
         let used = Pair::of(&seen[1]);
@@ -86,13 +86,13 @@ async fn ref_07_held_a_reuse_before_or_behind_the_owners_refresh_leaves_nothing_
                 (seen, server.is_active(&third.access).await)
             };
             let ((reuse, is_active), owners) = if reuse_is_first {
-                one_behind_the_other((server, SESSIONS), reuse, owners).await
+                one_behind_the_other((server, SESSIONS), reuse, owners).await?
             } else {
-                let (owners, reuse) = one_behind_the_other((server, SESSIONS), owners, reuse).await;
+                let (owners, reuse) = one_behind_the_other((server, SESSIONS), owners, reuse).await?;
                 (reuse, owners)
             };
             assert!(reuse.status != StatusCode::BAD_REQUEST || !is_active, "alive when the reuse was answered");
-            vec![reuse, owners]
+            Some(vec![reuse, owners])
         });
         let seen = played.await;
         refused(&seen[0]);
@@ -113,9 +113,9 @@ async fn lck_01_sto_02_held_a_refresh_is_refused_or_dead_on_either_side_of_its_c
             let played = play(async || {
                 let (desks, pair) = (Desks::of(server).await, server.pair(MOBILE).await);
                 let refreshing = (1, server.refresh(MOBILE, &pair.refresh, &[]));
-                let (seen, ()) = meanwhile((server, lock), refreshing, way.go(server, &desks)).await;
+                let (seen, ()) = meanwhile((server, lock), refreshing, way.go(server, &desks)).await?;
                 is_dead(server, MOBILE, &pair).await;
-                vec![seen]
+                Some(vec![seen])
             });
             let seen = played.await;
             if lock == SESSIONS {
