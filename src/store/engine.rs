@@ -1,4 +1,4 @@
-//! Two SQL engines, known only here and in the files that `opening`, `rows`, `hints`, `waits` and `migrations` are. A query is one text with `$1`
+//! Two SQL engines, known only here and in the files that `opening`, `rows`, `hints`, `waits`, `server` and `migrations` are. A query is one text with `$1`
 //! parameters that runs on both; rows and parameters are told apart here and nowhere else. Every statement has a
 //! deadline: what hangs is an error.
 
@@ -21,7 +21,7 @@ use super::together::Desk;
 use super::waits::Waits;
 use super::{StoreError, feed, opening};
 use crate::model::feed::{Item, Mark};
-use crate::model::incident::Durability;
+use crate::seeded::{Bug, has};
 
 /// The database, and the queue that ordinary transactions stand in, so that taking something back need not.
 #[derive(Clone, Debug)]
@@ -202,36 +202,6 @@ impl Db {
         Ok(Conn::new(line, None, self.hint.clone()))
     }
 
-    /// Where an acknowledged commit is safe right now.
-    pub async fn durability(&self) -> Result<Durability, StoreError> {
-        let Pools::Postgres { .. } = self.pools else { return Ok(Durability::Local) };
-        let standbys: Option<String> =
-            self.read_first().await?.value("SELECT current_setting('synchronous_standby_names')", &[]).await?;
-        let named = standbys.is_some_and(|names| !names.trim().is_empty());
-        Ok(if named { Durability::Standby } else { Durability::Local })
-    }
-
-    /// Refuses a PostgreSQL server that could lose what it confirmed, or that is a replica. Says which setting.
-    pub async fn check_settings(&self) -> Result<Result<(), String>, StoreError> {
-        let Pools::Postgres { .. } = self.pools else { return Ok(Ok(())) };
-        let mut conn = self.read().await?;
-        for (name, wanted) in
-            [("fsync", "on"), ("full_page_writes", "on"), ("data_sync_retry", "off"), ("transaction_read_only", "off")]
-        {
-            let found: Option<String> = conn.value("SELECT current_setting($1)", &[&name.to_owned()]).await?;
-            if found.as_deref() != Some(wanted) {
-                return Ok(Err(format!("PostgreSQL must run with {name} = {wanted}")));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// Whether the database answers at all.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        // Ahead: a crowded node is a ready one.
-        self.read_ahead().await?.value::<i64>("SELECT CAST(1 AS BIGINT)", &[]).await.map(|_| ())
-    }
-
     /// Closes all connections after the statements under way.
     pub async fn close(&self) {
         match &self.pools {
@@ -337,6 +307,14 @@ impl Conn {
         matches!(self.line, Line::PgRead(_) | Line::PgWrite(_))
     }
 
+    /// A number that is committed before what it stands for, as [`Bug::CounterTakenFirst`] has it.
+    pub(super) async fn number_of_before(&self) -> Result<Option<i64>, StoreError> {
+        match &self.hint {
+            Some(hint) if has(Bug::CounterTakenFirst) => hint.take_number().await.map(Some),
+            Some(_) | None => Ok(None),
+        }
+    }
+
     /// Ends the transaction: [`StoreError::Refused`] and nothing is kept, [`StoreError::CommitUnknown`] and nobody
     /// knows. After a failed statement, whoever overlooked the failure, nothing is kept on either engine.
     pub async fn commit(self) -> Result<(), StoreError> {
@@ -347,6 +325,9 @@ impl Conn {
     pub async fn commit_told(mut self) -> Result<Option<Mark>, StoreError> {
         let told = std::mem::take(&mut self.told);
         let mark = if told.is_empty() || self.failed { None } else { Some(feed::write(&mut self, &told).await?) };
+        if has(Bug::CommitNotAwaited) && mark.is_some() && self.is_between_nodes() {
+            self.execute("SET LOCAL synchronous_commit = off", &[]).await?;
+        }
         self.nothing_failed()?;
         match self.line {
             Line::PgRead(_) | Line::LiteRead(_) => Ok(()),

@@ -27,6 +27,7 @@ mod params;
 pub mod revoked_tokens;
 mod rows;
 pub mod seen;
+mod server;
 pub mod sessions;
 pub mod staff;
 pub mod staff_sessions;
