@@ -68,7 +68,7 @@ const CRATES: [(&[&str], &[&str]); 7] = [
 /// What tells two SQL engines apart, and the only files that may.
 const ENGINE_WORDS: [&str; 8] =
     ["Pools::Postgres", "Pools::Sqlite", "PgRead", "PgWrite", "LiteRead", "LiteWrite", "Row::Pg", "Row::Lite"];
-const ENGINE_FILES: [&str; 6] = [
+const ENGINE_FILES: [&str; 7] = [
     "src/store/engine.rs",
     "src/store/hints.rs",
     "src/store/migrations.rs",
