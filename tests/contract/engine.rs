@@ -152,6 +152,35 @@ async fn a_transaction_is_seen_whole_after_its_commit_and_never_if_it_is_dropped
 }
 
 #[tokio::test]
+async fn what_may_be_said_again_waits_for_no_disk_and_is_whole_where_it_must_be() {
+    on_both_engines(async |db| {
+        let waits = "SELECT current_setting('synchronous_commit')";
+        let mut tx = db.begin_lightly().await.unwrap();
+        facts::set(&mut tx, "a", "1").await.unwrap();
+        drop(tx);
+        assert_eq!(fact(&db, "a").await, None, "a transaction like any other");
+        let mut tx = db.begin_lightly().await.unwrap();
+        facts::set(&mut tx, "a", "2").await.unwrap();
+        if !db.is_embedded() {
+            assert_eq!(tx.value::<String>(waits, &[]).await.unwrap().as_deref(), Some("off"));
+        }
+        tx.commit().await.unwrap();
+        let mut conn = db.write_lightly().await.unwrap();
+        facts::set(&mut conn, "b", "3").await.unwrap();
+        conn.commit().await.unwrap();
+        assert_eq!((fact(&db, "a").await.as_deref(), fact(&db, "b").await.as_deref()), (Some("2"), Some("3")));
+        if !db.is_embedded() {
+            for mut other in
+                [db.begin().await.unwrap(), db.begin_first().await.unwrap(), db.begin_pulse().await.unwrap()]
+            {
+                assert_eq!(other.value::<String>(waits, &[]).await.unwrap().as_deref(), Some("on"));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn after_a_failed_statement_nothing_of_the_transaction_is_kept_and_commit_says_so() {
     on_both_engines(async |db| {
         let mut conn = db.begin().await.unwrap();
