@@ -24,12 +24,15 @@ pub struct Bearer {
 pub async fn identify(app: &App, token: &str) -> Result<Option<Bearer>, Fault> {
     let Some(reference) = app.secrets.sealer.open(Kind::Access, token) else { return Ok(None) };
     let serial = i64::try_from(reference.serial).unwrap_or(-1);
-    if let Ok(Some(found)) = found::find(app, &reference, serial).await {
-        match found.standing(app, serial) {
+    match found::find(app, &reference, serial).await {
+        Ok(Some(found)) => match found.standing(app, serial) {
             Standing::Good(_) => return Ok(good_here(app, found.record(), &reference)),
             Standing::Dead => return Ok(None),
             Standing::Unknown => {}
-        }
+        },
+        Ok(None) => return Ok(None),
+        Err(Fault::NotFresh | Fault::Crowded) => {}
+        Err(fault) => return Err(fault),
     }
     let record = sessions::find_record(&mut app.db.read_ahead().await?, reference.session, serial).await?;
     Ok(record.and_then(|record| good_here(app, &record, &reference)))

@@ -147,6 +147,13 @@ const NEEDS: [(&str, &str); 10] = [
     ("audit", "refresh redeem machine-token revoke lockdown customer sessions trail sign-in"),
 ];
 
+/// What needs no table but for the machine's token, which a copy proves where checks are answered from memory.
+const NEAR: [(&str, &str); 3] = [
+    ("epochs", "trail"),
+    ("sessions", "lockdown customer trail"),
+    ("revoked_tokens", "lockdown customer sessions trail"),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn err_03_whatever_cannot_be_read_is_refused_and_never_guessed() {
     for (table, needed) in NEEDS {
@@ -158,7 +165,9 @@ async fn err_03_whatever_cannot_be_read_is_refused_and_never_guessed() {
             // Once client and redirect URI are proven, the application is told (RFC 6749 §4.1.2.1).
             let told = seen.answer("error").as_deref() == Some("temporarily_unavailable");
             let refused = told || seen.status == StatusCode::SERVICE_UNAVAILABLE;
-            let expected = needed.split(' ').any(|verb| verb == *what);
+            let is_near = ready.server.app.settings.is_fast
+                && NEAR.iter().any(|(name, verbs)| *name == table && verbs.split(' ').any(|verb| verb == *what));
+            let expected = !is_near && needed.split(' ').any(|verb| verb == *what);
             assert_eq!(refused, expected, "without {table}, {what}: {} {}", seen.status, seen.body);
             if refused && !PAGES.contains(what) {
                 assert_unavailable(seen, &format!("without {table}, {what}"));
