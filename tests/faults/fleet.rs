@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use reqwest::{RequestBuilder, StatusCode};
 use rescind::app::App;
-use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::support::browser::Seen;
@@ -41,15 +40,10 @@ impl Met {
     }
 }
 
-/// Variables that only one node has.
-pub type Own = Vec<(String, String)>;
-
 /// Three nodes and their bank. The nodes are killed before the database goes.
 pub struct Fleet {
     nodes: [Mutex<Option<Program>>; NODES],
     ports: [AtomicU16; NODES],
-    /// What each node has of its own, from its next start.
-    pub own: [Mutex<Own>; NODES],
     /// What asking them needs.
     pub http: reqwest::Client,
     /// The clients' secrets.
@@ -69,12 +63,7 @@ pub struct Fleet {
 impl Fleet {
     /// Three nodes with these settings, and a bank with a branch desk.
     pub async fn start(settings: &[(&str, &str)]) -> Arc<Self> {
-        Self::start_in(Folder::of_engine().await, settings, Default::default()).await
-    }
-
-    /// The same in a folder whose database is empty but for its tables, and with what each node has of its own.
-    pub async fn start_in(folder: Folder, settings: &[(&str, &str)], own: [Own; NODES]) -> Arc<Self> {
-        let mut folder = folder.with("RESCIND_CHECKS", "fast");
+        let mut folder = Folder::of_engine().await.with("RESCIND_CHECKS", "fast");
         folder.set("RESCIND_LIMIT_SCALE", "1000000");
         // `db_customer` hashes with the pepper of all tests.
         for name in ["RESCIND_SECRET_KEY", "RESCIND_DATA_KEY", "RESCIND_PEPPER"] {
@@ -90,16 +79,14 @@ impl Fleet {
         let staff = ["staff", "create", "--username", "the-supervisor", "--role", "supervisor"];
         assert_eq!(folder.run_with(&staff, PASSWORD).code, 0);
         let app = folder.db_app().await;
-        let serve = async |own: &Own| start(&folder, own).ready().await;
-        let first = serve(&own[0]).await;
+        let first = folder.serve().await;
         let (desk, branch) =
             (machine(&first, "fraud-desk", &bank.desk).await, machine(&first, "branch-desk", &branch).await);
-        let nodes = [first, serve(&own[1]).await, serve(&own[2]).await];
+        let nodes = [first, folder.serve().await, folder.serve().await];
         let ports = [0, 1, 2].map(|at: usize| nodes[at].port.into());
         let nodes = nodes.map(|node| Mutex::new(Some(node)));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        let own = own.map(Mutex::new);
-        Arc::new(Self { nodes, ports, own, http, bank, desk, branch, met: Met::default(), app, folder })
+        Arc::new(Self { nodes, ports, http, bank, desk, branch, met: Met::default(), app, folder })
     }
 
     /// The address of a path at a node.
@@ -179,27 +166,10 @@ impl Fleet {
 
     /// Starts a node again; clients know at once where.
     pub async fn restart(&self, node: usize) {
-        let program = self.begin(node).ready().await;
-        self.put_back(node, program);
-    }
-
-    /// The same without waiting until it is ready.
-    pub fn begin(&self, node: usize) -> Program {
-        let program = start(&self.folder, &self.own[node].lock().expect("lock"));
+        let program = self.folder.start(free_port(), &["serve"]);
         self.ports[node].store(program.port, Ordering::SeqCst);
-        program
-    }
-
-    /// What was taken, or begun.
-    pub fn put_back(&self, node: usize, program: Program) {
+        let program = program.ready().await;
         *self.nodes[node].lock().expect("lock") = Some(program);
-    }
-
-    /// Sends a node a signal.
-    pub fn signal(&self, node: usize, signal: Signal) {
-        if let Some(program) = &*self.nodes[node].lock().expect("lock") {
-            program.signal(signal);
-        }
     }
 
     /// Shows what the nodes complained of: for a test that fails.
@@ -211,11 +181,6 @@ impl Fleet {
             log.lines().filter(is_complaint).for_each(|line| println!("node {number}: {line}"));
         }
     }
-}
-
-fn start(folder: &Folder, own: &Own) -> Program {
-    let own: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    folder.start_as(free_port(), &["serve"], &own)
 }
 
 async fn machine(node: &Program, id: &str, secret: &str) -> String {

@@ -3,18 +3,17 @@
 //! `cargo test --test proof -- --minutes 3 --seed 1`; `tests/run proof` and `tests/run faults` say more.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests stop where they are surprised")]
 
-#[allow(dead_code, reason = "a part is used here")]
-#[path = "../faults/fleet.rs"]
-mod fleet;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod breaking;
 mod dice;
+mod history;
 mod rig;
 
 use rig::redis::Topology;
 use rig::{Making, Rig};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use support::guardian::Guardian;
 
 fn main() {
@@ -24,19 +23,26 @@ fn main() {
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("opened");
     let began = Instant::now();
-    let topology = if std::env::args().any(|a| a == "--cluster") { Topology::Cluster } else { Topology::Sentinels };
+    let args: Vec<String> = std::env::args().collect();
+    let topology = if args.iter().any(|a| a == "--cluster") { Topology::Cluster } else { Topology::Sentinels };
     let making = Making { folder, topology, lease: 3, settings: Vec::new() };
     let mut rig = Rig::start(making, runtime.handle().clone());
     println!("up in {:?}", began.elapsed());
-    for round in 0..5 {
+    let mut breaking = breaking::Breaking {
+        rig: &mut rig,
+        dice: dice::Dice::of(7),
+        clock: history::Clock::start(),
+        windows: Default::default(),
+        longest: Duration::from_secs(2),
+        complaints: Vec::new(),
+    };
+    for fault in &breaking::ALL {
+        if args.len() > 1 && !args.iter().any(|a| a == "--cluster" || a == fault.name) {
+            continue;
+        }
         let began = Instant::now();
-        rig.databases.promote();
-        rig.lead_to_the_primary();
-        println!("{round} promoted {:?}", began.elapsed());
-        rig.databases.rebuild();
-        println!("{round} rebuilt {:?}", began.elapsed());
-        println!("ready {:?}", rig.until_ready());
+        breaking.once(Some(fault.name));
+        println!("{:30} {:?} {:?}", fault.name, began.elapsed(), breaking.complaints);
     }
-    rig.copies.until_healed();
-    println!("primaries {:?}", rig.copies.primaries());
+    drop(rig);
 }

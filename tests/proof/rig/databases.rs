@@ -109,8 +109,17 @@ impl Databases {
 
     /// Asks one server one thing.
     pub fn ask(&self, port: u16, sql: &str) -> Result<String, sqlx::Error> {
+        self.ask_in("postgres", port, sql)
+    }
+
+    /// Asks the primary one thing, in the nodes' database.
+    pub fn ask_rescind(&self, sql: &str) -> Result<String, sqlx::Error> {
+        self.ask_in("rescind", self.primary_port(), sql)
+    }
+
+    fn ask_in(&self, database: &str, port: u16, sql: &str) -> Result<String, sqlx::Error> {
         let asked = async {
-            let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+            let url = format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable");
             let mut conn = PgConnection::connect(&url).await?;
             let row = conn.fetch_optional(AssertSqlSafe(sql.to_owned())).await?;
             row.map_or_else(|| Ok(String::new()), |row| row.try_get::<String, _>(0))

@@ -3,11 +3,12 @@
 
 pub mod databases;
 pub mod link;
+pub mod nodes;
 pub mod postgres;
 pub mod redis;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -15,9 +16,9 @@ use tokio::runtime::Handle;
 
 use self::databases::Databases;
 use self::link::{Link, Weather};
+use self::nodes::{NODES, Nodes};
 use self::redis::{Copies, Topology};
 use crate::dice::Dice;
-use crate::fleet::{Fleet, NODES, Own};
 use crate::support::database::TestDatabase;
 use crate::support::program::Folder;
 
@@ -40,14 +41,14 @@ pub struct Making {
 /// All of it.
 pub struct Rig {
     /// The nodes: gone before what they use.
-    pub fleet: Arc<Fleet>,
+    pub nodes: Nodes,
     /// PostgreSQL.
     pub databases: Databases,
     /// Redis.
     pub copies: Copies,
     /// From each node to PostgreSQL.
     pub wires: [Link; NODES],
-    /// From whoever looks after it: commands, and `Fleet::app`.
+    /// From whoever looks after it: commands, and `Nodes::app`.
     pub operator: Link,
     /// What asynchronous things run on.
     pub handle: Handle,
@@ -62,21 +63,28 @@ impl Rig {
         let primary = databases.primary_port();
         let [one, two, three, operator] = [0; 4].map(|_| handle.block_on(Link::to(primary)));
         let wires = [one, two, three];
-        let folder = Folder::on(TestDatabase::at(&url(&operator)));
+        let folder = Folder::on(TestDatabase::at(&database_url(&operator)));
         let migrated = folder.run(&["migrate"]);
         assert_eq!(migrated.code, 0, "{migrated:?}");
         let own = [0, 1, 2].map(|node: usize| {
             let lease = making.lease.to_string();
             let pair = |name: &str, value: String| (name.to_owned(), value);
             vec![
-                pair("RESCIND_DATABASE_URL", url(&wires[node])),
+                pair("RESCIND_DATABASE_URL", database_url(&wires[node])),
                 pair("RESCIND_REDIS_URL", copies.url(node)),
                 pair("RESCIND_LEASE", lease),
             ]
         });
-        let settings: Vec<_> = making.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let fleet = handle.block_on(Fleet::start_in(folder, &settings, own));
-        Self { fleet, databases, copies, wires, operator, handle, making }
+        let nodes = handle.block_on(Nodes::prepare(folder, &making.settings, own));
+        for node in 0..NODES {
+            handle.block_on(nodes.start(node));
+        }
+        Self { nodes, databases, copies, wires, operator, handle, making }
+    }
+
+    /// The address of a path at a node.
+    fn url(&self, node: usize, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.nodes.ports[node].load(Ordering::SeqCst))
     }
 
     /// Changes the weather between a node and PostgreSQL.
@@ -92,9 +100,7 @@ impl Rig {
 
     /// Draws the lease of a node's next life.
     pub fn draw_lease(&self, node: usize, dice: &mut Dice) {
-        let lease = dice.between(1, self.making.lease).to_string();
-        let own: &mut Own = &mut self.fleet.own[node].lock().expect("lock");
-        own.iter_mut().filter(|(name, _)| name == "RESCIND_LEASE").for_each(|(_, value)| value.clone_from(&lease));
+        self.nodes.set_own(node, "RESCIND_LEASE", &dice.between(1, self.making.lease).to_string());
     }
 
     /// Waits until every node is ready; how long that took, or which was not ready in time and what it complained of.
@@ -102,7 +108,7 @@ impl Rig {
         let (began, http) = (Instant::now(), reqwest::Client::new());
         for node in 0..NODES {
             let is_ready = async || {
-                let request = http.get(self.fleet.url(node, "/health/ready")).timeout(Duration::from_secs(2));
+                let request = http.get(self.url(node, "/health/ready")).timeout(Duration::from_secs(2));
                 request.send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
             };
             while !self.handle.block_on(is_ready()) {
@@ -116,6 +122,6 @@ impl Rig {
     }
 }
 
-fn url(link: &Link) -> String {
+fn database_url(link: &Link) -> String {
     format!("postgres://postgres@127.0.0.1:{}/rescind", link.port)
 }
