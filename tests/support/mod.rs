@@ -8,6 +8,7 @@ pub mod console;
 pub mod database;
 pub mod direct;
 pub mod flow;
+pub mod guardian;
 pub mod minted;
 pub mod mmdb;
 pub mod openmetrics;
