@@ -1,0 +1,187 @@
+//! Sixty-four clients at work: nine of ten things they do are checks, of new tokens and of ones that were just killed, at all
+//! nodes; the rest are sign-ins, refreshes (twice at once, again, too late), revocations, lockdowns and unlocks. They judge
+//! nothing. What they met is in the history, for `rules`.
+//!
+//! For whoever runs them:
+//! - [`Site::enter`] enters the bank into an empty, migrated database, given an app on it (`Folder::db_app`) and the nodes'
+//!   ports; a node that is started again has its new port stored there;
+//! - [`start`]`(site, plan, clock).await` lets them begin and gives [`Working`];
+//! - [`Working::so_far`] is the history up to now, calls under way included, to be checked in between;
+//! - [`Working::end`]`().await` stops them, asks once more about everything they remember, at every node, and gives the
+//!   history: everything must have been healed by then, or a window must still be open;
+//! - then `rules::check(&history, &windows)` and `ledger::check(&app, &history)`.
+
+mod minted;
+mod pages;
+mod pool;
+mod site;
+mod turns;
+mod verbs;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use self::pool::{Asked, Pool};
+pub use self::site::{NODES, Site};
+use super::chance::Chance;
+use super::history::{Clock, History, Nanos, at};
+use super::recorder::Recorder;
+use crate::support::db_customer;
+
+/// How they work.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// What their choices are made of.
+    pub seed: u64,
+    /// How many of them.
+    pub clients: u16,
+    /// How many customers they share.
+    pub customers: u32,
+    /// What all of them together do in a second, about.
+    pub per_second: u32,
+    /// The nodes' lease.
+    pub lease: Duration,
+    /// The nodes' grace for refreshes.
+    pub grace: Duration,
+    /// Passwords are slow on purpose: one sign-in by the pages among so many things done. 0: none.
+    pub pages: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let (lease, grace) = (Duration::from_secs(2), Duration::from_secs(3));
+        Self { seed: 1, clients: 64, customers: 160, per_second: 300, lease, grace, pages: 150 }
+    }
+}
+
+/// All that they share.
+struct Work {
+    site: Site,
+    plan: Plan,
+    recorder: Recorder,
+    pool: Mutex<Pool>,
+    stop: AtomicBool,
+}
+
+impl Work {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::SeqCst)
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Clients under way.
+pub struct Working {
+    work: Arc<Work>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// The id of a customer by number.
+fn customer_name(number: u32) -> String {
+    format!("CUST_9{number:05}")
+}
+
+fn nanos(duration: Duration) -> Nanos {
+    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+/// Lets all of them begin.
+pub async fn start(site: Site, plan: Plan, clock: Clock) -> Working {
+    let recorder = Recorder::new(clock, nanos(plan.lease), nanos(plan.grace));
+    let mut customers = Vec::new();
+    for number in 0..plan.customers {
+        let name = customer_name(number);
+        db_customer(&site.app, &name, "Somebody", None, None).await;
+        customers.push(recorder.customer(&name));
+    }
+    let pool = Mutex::new(Pool::of(customers));
+    let work = Arc::new(Work { site, plan, recorder, pool, stop: AtomicBool::new(false) });
+    let tasks = (0..plan.clients).map(|number| tokio::spawn(client(work.clone(), number))).collect();
+    Working { work, tasks }
+}
+
+/// One of them: does one thing after the other, whatever becomes of it.
+async fn client(work: Arc<Work>, number: u16) {
+    let mut me = Me { number, chance: Chance::of(work.plan.seed, u64::from(number)), work };
+    let between = 2_000 * u64::from(me.work.plan.clients) / u64::from(me.work.plan.per_second.max(1));
+    while me.work.goes_on() {
+        let pause = me.chance.below(usize::try_from(between).unwrap_or(0) + 1);
+        tokio::time::sleep(Duration::from_millis(u64::try_from(pause).unwrap_or(0))).await;
+        if me.chance.below(10) > 0 {
+            me.check_something().await;
+        } else {
+            me.do_something().await;
+        }
+    }
+}
+
+/// A client.
+struct Me {
+    number: u16,
+    chance: Chance,
+    work: Arc<Work>,
+}
+
+impl Me {
+    fn node(&mut self) -> usize {
+        self.chance.below(NODES)
+    }
+
+    async fn check_something(&mut self) {
+        let picked = self.work.pool().pick(&mut self.chance);
+        let Some(asked) = picked else { return };
+        let (node, hinted) = (self.node(), self.chance.once_in(10));
+        self.work.check(node, &asked, hinted).await;
+    }
+
+    /// At every node, at once.
+    async fn check_everywhere(&mut self, tokens: &[Asked]) {
+        let work = &self.work;
+        let all = tokens.iter().flat_map(|asked| (0..NODES).map(move |node| work.check(node, asked, false)));
+        crate::support::direct::together(all).await;
+    }
+}
+
+impl Working {
+    /// What happened so far, with what is under way.
+    pub fn so_far(&self) -> History {
+        self.work.recorder.so_far()
+    }
+
+    /// How many checks, and other calls, were made so far.
+    pub fn counts(&self) -> (usize, usize) {
+        self.work.recorder.counts()
+    }
+
+    /// The same database and keys, in this process.
+    pub fn app(&self) -> Arc<rescind::app::App> {
+        self.work.site.app.clone()
+    }
+
+    /// Where the nodes listen, to be told of new addresses.
+    pub fn site(&self) -> &Site {
+        &self.work.site
+    }
+
+    /// Lets them end, and asks once more about everything that is remembered, at every node. A client that was surprised
+    /// ends the run.
+    pub async fn end(self) -> History {
+        self.work.stop.store(true, Ordering::SeqCst);
+        for task in self.tasks {
+            task.await.expect("a client was surprised");
+        }
+        let tokens = self.work.pool().remembered();
+        for some in tokens.chunks(16) {
+            let work = &self.work;
+            let all = some.iter().flat_map(|asked| (0..NODES).map(move |node| work.check(node, asked, false)));
+            crate::support::direct::together(all).await;
+        }
+        self.work.recorder.so_far()
+    }
+}

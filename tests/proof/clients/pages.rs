@@ -1,0 +1,104 @@
+//! A sign-in as a person makes it, page by page, at whichever nodes; and what operators' tools do for many at once.
+
+use reqwest::{Method, StatusCode};
+
+use super::super::history::{Outcome, Verb};
+use super::super::recorder::Came;
+use super::Me;
+use super::minted::db_sessions;
+use super::site::{CALL_LIMIT, hear, is_unsure};
+use super::verbs::Born;
+use crate::support::PASSWORD;
+use crate::support::browser::{Browser, Seen};
+use crate::support::flow::authorize_path;
+
+impl Me {
+    /// Opens a page; `None` unless it is there.
+    async fn open(&mut self, browser: &mut Browser, path: &str) -> Option<Seen> {
+        let node = self.node();
+        let to = self.work.site.to(node, Method::GET, path).build().ok()?;
+        let request = browser.request(self.work.site.http(), Method::GET, to.url().as_str(), &[]);
+        let open = self.work.recorder.begin(self.number, node, Verb::Page);
+        let heard = hear(request, CALL_LIMIT).await;
+        let outcome = match &heard {
+            None => Outcome::Lost,
+            Some(seen) if is_unsure(seen) => Outcome::Unconfirmed,
+            Some(seen) if seen.status.is_success() || seen.status.is_redirection() => Outcome::Confirmed,
+            Some(seen) => Outcome::Odd(seen.status.as_u16()),
+        };
+        self.work.recorder.end(open, outcome, Came::default());
+        let seen = heard.filter(|_| outcome == Outcome::Confirmed)?;
+        browser.keep_cookies(&seen);
+        Some(seen)
+    }
+
+    /// Signs in by the pages, in a browser that never was here, and gets a pair.
+    pub(super) async fn sign_in(&mut self, customer: u32) {
+        let mut browser = Browser::at("");
+        if self.open(&mut browser, &authorize_path("naybitono-mobile", &[])).await.is_none() {
+            return;
+        }
+        let Some(page) = self.open(&mut browser, "/login").await else { return };
+        let Some((code, proof)) = self.type_password(&mut browser, &page, customer).await else { return };
+        let node = self.node();
+        let born = Born { customer, device: None, proof };
+        if let Some(handed) = self.exchange(node, &code, born).await {
+            self.keep(handed, born);
+        }
+    }
+
+    /// The password; the code it gave, and when that was proven.
+    async fn type_password(
+        &mut self,
+        browser: &mut Browser,
+        page: &Seen,
+        customer: u32,
+    ) -> Option<(String, (u64, u64))> {
+        let node = self.node();
+        let (csrf, name) = (page.csrf(), super::customer_name(customer));
+        let form = [("csrf_token", csrf.as_str()), ("username", name.as_str()), ("password", PASSWORD)];
+        let to = self.work.site.to(node, Method::POST, "/login").build().ok()?;
+        let request = browser.request(self.work.site.http(), Method::POST, to.url().as_str(), &form);
+        let open = self.work.recorder.begin(self.number, node, Verb::SignIn { customer });
+        let heard = hear(request, CALL_LIMIT).await;
+        let code = heard.as_ref().and_then(|seen| seen.answer("code"));
+        let (outcome, note) = match &heard {
+            None => (Outcome::Lost, None),
+            Some(_) if code.is_some() => (Outcome::Confirmed, None),
+            Some(seen) if is_unsure(seen) => (Outcome::Unconfirmed, None),
+            // Tries that were cut off count as failed: then the account waits, and that is nobody's fault here.
+            Some(seen) if seen.status == StatusCode::TOO_MANY_REQUESTS => (Outcome::Refused, Some("wait".to_owned())),
+            Some(seen) if seen.status.is_server_error() => (Outcome::Odd(seen.status.as_u16()), None),
+            Some(seen) => (Outcome::Refused, Some(seen.status.to_string())),
+        };
+        let proof = self.work.recorder.end(open, outcome, Came { note, ..Came::default() });
+        code.map(|code| (code, proof))
+    }
+
+    /// Writes sessions as sign-ins would.
+    pub(super) async fn enter(&mut self, customer: u32, count: usize) {
+        let name = super::customer_name(customer);
+        let open = self.work.recorder.begin(self.number, usize::from(u8::MAX), Verb::Enter { customer });
+        // A limit as for any other call: the database may hang.
+        let written = tokio::time::timeout(CALL_LIMIT, db_sessions(&self.work.site.app, &name, count)).await;
+        let (outcome, made) = match written {
+            Err(_) => (Outcome::Lost, Vec::new()),
+            Ok(Err(_)) => (Outcome::Unconfirmed, Vec::new()),
+            Ok(Ok(None)) => (Outcome::Refused, Vec::new()),
+            Ok(Ok(Some(made))) => (Outcome::Confirmed, made),
+        };
+        let proof = self.work.recorder.end(open, outcome, Came::default());
+        let mut device = None;
+        for minted in made {
+            let number = match device {
+                Some((id, number)) if id == minted.device => number,
+                _ => self.work.recorder.device(minted.device),
+            };
+            device = Some((minted.device, number));
+            let born = Born { customer, device: Some(number), proof };
+            if let Some(handed) = self.work.read(&minted.pair, Some(born)) {
+                self.keep(handed, born);
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What must be so in every history: the checker. Pure, and linear in the number of checks. What it is strict about is what
+//! docs/security.md promises; where two readings are possible, it takes the one under which nothing is called wrong that
+//! was right, and says so.
+//!
+//! - R1 no active answer to a check begun after the first *confirmed* kill that covers the token, whoever confirmed it;
+//! - R2 never active again once inactive: at the same node at once, at every other one when the lease is over that it may
+//!   have had then (a kill that nobody confirmed yet reaches nodes one by one, and only this is promised until it is);
+//! - R3 active whenever a check began and ended before any kill was sent and a second before expiry;
+//! - R4 503 or no answer only while something is broken, and for a lease and a margin afterwards;
+//! - R5 what was acknowledged is there at the end: `ledger`; and no answer says in between that it is not;
+//! - refresh: one winner, the identical pair within the grace and no pair after it, reuse ends the session.
+//!
+//! Entry: [`check`].
+
+pub mod calls;
+pub mod kills;
+pub mod refresh;
+
+use std::fmt;
+
+use self::kills::Kills;
+use super::history::{Check, History, NEVER, Nanos, SECOND, Said, Window, at};
+
+/// What was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// R1.
+    ActiveAfterConfirmed,
+    /// R2.
+    ActiveAfterInactive,
+    /// R3.
+    FalseInactive,
+    /// R4.
+    UnsureWithoutCause,
+    /// R5.
+    Forgotten,
+    /// Refresh: two pairs of one, or a pair where none may be.
+    Branch,
+    /// Refresh: refused without a reason.
+    FalseRefusal,
+    /// An answer that nobody should get.
+    Odd,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ActiveAfterConfirmed,
+        Self::ActiveAfterInactive,
+        Self::FalseInactive,
+        Self::UnsureWithoutCause,
+        Self::Forgotten,
+        Self::Branch,
+        Self::FalseRefusal,
+        Self::Odd,
+    ];
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ActiveAfterConfirmed => "active after a confirmed kill",
+            Self::ActiveAfterInactive => "active again after inactive",
+            Self::FalseInactive => "a living token called inactive",
+            Self::UnsureWithoutCause => "unsure or silent while nothing was broken",
+            Self::Forgotten => "an acknowledged change is lost",
+            Self::Branch => "a refresh gave what it may not",
+            Self::FalseRefusal => "refused without a reason",
+            Self::Odd => "an answer that nobody should get",
+        }
+    }
+}
+
+/// A rule was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub rule: Rule,
+    /// When what broke it ended.
+    pub at: Nanos,
+    /// The session it is about, if it is about one.
+    pub session: Option<u32>,
+    /// The token it is about, if it is about one.
+    pub token: Option<u32>,
+    /// What happened, in words.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, at, session, text, .. } = self;
+        write!(f, "{} ({rule:?}) at {}: {text}", rule.words(), seconds(*at))?;
+        session.map_or(Ok(()), |session| write!(f, " [session {session}]"))
+    }
+}
+
+/// A moment, for people.
+pub fn seconds(moment: Nanos) -> String {
+    if moment == NEVER {
+        "never".to_owned()
+    } else {
+        format!("{:.3} s", std::time::Duration::from_nanos(moment).as_secs_f64())
+    }
+}
+
+/// All violations, by the time at which they were complete.
+pub fn check(history: &History, windows: &[Window]) -> Vec<Violation> {
+    let kills = Kills::of(history);
+    let mut found = Vec::new();
+    found.extend(after_confirmed(history, &kills));
+    found.extend(after_inactive(history));
+    found.extend(false_inactive(history, &kills));
+    found.extend(calls::unsure(history, windows));
+    found.extend(calls::odd(history));
+    found.extend(calls::locks(history));
+    found.extend(refresh::check(history, &kills));
+    found.sort_by_key(|violation| violation.at);
+    found
+}
+
+fn violation(rule: Rule, history: &History, check: &Check, text: String) -> Violation {
+    let session = history.tokens.get(at(check.token)).map(|token| token.session);
+    let text = format!(
+        "token {} at node {}, asked {} - {}, {text}",
+        check.token,
+        check.node,
+        seconds(check.begin),
+        seconds(check.end)
+    );
+    Violation { rule, at: check.end, session, token: Some(check.token), text }
+}
+
+/// R1.
+fn after_confirmed(history: &History, kills: &Kills) -> Vec<Violation> {
+    let of = |check: &&Check| check.said == Said::Active && check.begin >= kills.token(history, check.token).confirmed;
+    let tell = |check: &Check| {
+        let confirmed = kills.token(history, check.token).confirmed;
+        violation(Rule::ActiveAfterConfirmed, history, check, format!("dead for certain since {}", seconds(confirmed)))
+    };
+    history.checks.iter().filter(of).map(tell).collect()
+}
+
+/// Nodes whose answers are told apart.
+const NODES: usize = 8;
+
+/// R2.
+fn after_inactive(history: &History) -> Vec<Violation> {
+    // When each node first said no, about each token.
+    let mut first: Vec<[Nanos; NODES]> = vec![[NEVER; NODES]; history.tokens.len()];
+    for check in history.checks.iter().filter(|check| check.said == Said::Inactive) {
+        let slot = &mut first[at(check.token)][usize::from(check.node) % NODES];
+        *slot = check.end.min(*slot);
+    }
+    let since = |check: &Check| {
+        let by_node = &first[at(check.token)];
+        let anywhere = by_node.iter().min().copied().unwrap_or(NEVER);
+        by_node[usize::from(check.node) % NODES].min(anywhere.saturating_add(history.lease))
+    };
+    let of = |check: &&Check| check.said == Said::Active && check.begin >= since(check);
+    let tell = |check: &Check| {
+        let text = format!("to be inactive for good since {}", seconds(since(check)));
+        violation(Rule::ActiveAfterInactive, history, check, text)
+    };
+    history.checks.iter().filter(of).map(tell).collect()
+}
+
+/// R3.
+fn false_inactive(history: &History, kills: &Kills) -> Vec<Violation> {
+    let good_until = |check: &Check| {
+        let token = &history.tokens[at(check.token)];
+        kills.token(history, check.token).sent.min(history.expiry(token).saturating_sub(SECOND))
+    };
+    let of = |check: &&Check| check.said == Said::Inactive && check.end <= good_until(check);
+    let tell = |check: &Check| {
+        let text = format!("good until {} at least", seconds(good_until(check)));
+        violation(Rule::FalseInactive, history, check, text)
+    };
+    history.checks.iter().filter(of).map(tell).collect()
+}
