@@ -69,27 +69,35 @@ impl Postgres {
         // `pg_rewind` wants checksums.
         self.program("initdb", &[arguments.as_slice(), &["-k"]].concat()).expect("initdb");
         // In the file, where also the recovery before a rewind finds them: it may not run with less.
-        let mut file = fs::File::options().append(true).open(self.folder.join("data/postgresql.conf")).expect("settings");
+        let mut file =
+            fs::File::options().append(true).open(self.folder.join("data/postgresql.conf")).expect("settings");
         SETTINGS.iter().for_each(|(name, value)| writeln!(file, "{name} = '{value}'").expect("written"));
     }
 
-    /// Makes its data those of a standby of a server, from what it has, or from nothing.
-    pub fn follow(&self, primary: u16) {
+    /// Turns its data back to where a server has them from; false if that can't be done.
+    pub fn rewind(&self, primary: u16) -> bool {
         let source = format!("host=127.0.0.1 port={primary} user=postgres dbname=postgres");
-        let data = self.data();
-        let rewound = fs::exists(self.folder.join("data/PG_VERSION")).unwrap_or(false)
-            && self.program("pg_rewind", &["-D", &data, "--source-server", &source, "--no-sync"]).is_ok();
-        if !rewound {
-            let _ = fs::remove_dir_all(&data);
-            let port = primary.to_string();
-            let arguments = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", "fast", "--no-sync"];
-            self.program("pg_basebackup", &arguments).expect("pg_basebackup");
-        }
+        let arguments = ["-D", &self.data(), "--source-server", &source, "--no-sync"];
+        let has_data = fs::exists(self.folder.join("data/PG_VERSION")).unwrap_or(false);
+        has_data && self.program("pg_rewind", &arguments).is_ok() && self.will_follow()
+    }
+
+    /// Takes all its data from a server.
+    pub fn copy(&self, primary: u16) {
+        let (data, port) = (self.data(), primary.to_string());
+        let _ = fs::remove_dir_all(&data);
+        let arguments = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", "fast", "--no-sync"];
+        self.program("pg_basebackup", &arguments).expect("pg_basebackup");
+        self.will_follow();
+    }
+
+    fn will_follow(&self) -> bool {
         fs::write(self.folder.join("data/standby.signal"), "").expect("written");
         if let Some((user, group)) = owner() {
             let file = self.folder.join("data/standby.signal");
             std::os::unix::fs::chown(file, Some(user), Some(group)).expect("given away");
         }
+        true
     }
 
     /// Starts it, as what its data say.
