@@ -124,7 +124,12 @@ fn a_retry_of_a_lost_answer_too_late_may_look_like_theft() {
     story.is_fine();
     let mut answered = Story::new();
     let (session, first) = answered.session(0, 0..10);
-    answered.refreshed(session, 1, 100..200).refreshed(session, 1, 1_000..1_100).check(first, 0, Inactive, 1_200..1_210);
+    answered.refreshed(session, 1, 100..200).refreshed(session, 1, 1_000..1_100).check(
+        first,
+        0,
+        Inactive,
+        1_200..1_210,
+    );
     answered.is_caught(Rule::FalseInactive);
 }
 

@@ -16,8 +16,12 @@ fn lived(dice: &mut Dice) -> Story {
     let (session, token) = story.session(0, 0..10);
     let until = 3_000;
     let mut dead_since = [u64::MAX; 3];
-    let mut ways =
-        [Verb::Lock { customer: 0 }, Verb::EndSession { session }, Verb::RevokeToken { token }, Verb::RevokeGrant { session }];
+    let mut ways = [
+        Verb::Lock { customer: 0 },
+        Verb::EndSession { session },
+        Verb::RevokeToken { token },
+        Verb::RevokeGrant { session },
+    ];
     for _ in 0..dice.below(4) {
         let way = ways[dice.below(4)];
         ways.rotate_left(1);
