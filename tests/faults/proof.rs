@@ -1,10 +1,10 @@
 //! The clients of the proof on three serving nodes with nothing broken: everything they see is right, and the two checkers
 //! say so. What tests/proof does under faults, and what shows that its parts work.
 
-#[path = "../proof/chance.rs"]
-mod chance;
 #[path = "../proof/clients/mod.rs"]
 mod clients;
+#[path = "../proof/dice.rs"]
+mod dice;
 #[path = "../proof/history.rs"]
 mod history;
 #[path = "../proof/ledger.rs"]

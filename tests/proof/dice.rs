@@ -34,4 +34,23 @@ impl Dice {
     pub fn once_in(&mut self, many: usize) -> bool {
         self.below(many) == 0
     }
+
+    /// The row of one of many parts of a run.
+    pub fn of_part(seed: u64, part: u64) -> Self {
+        let mut dice = Self(seed ^ part.wrapping_mul(0xD1B5_4A32_D192_ED03));
+        dice.roll();
+        dice
+    }
+
+    /// From 1 to `most`, each size as likely as twice it: small ones often, large ones seldom.
+    pub fn size(&mut self, most: usize) -> usize {
+        let doublings = usize::try_from(usize::BITS - most.leading_zeros()).unwrap_or(0);
+        let ceiling = 1_usize << self.below(doublings + 1);
+        1 + self.below(ceiling.min(most))
+    }
+
+    /// One of them.
+    pub fn one<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(self.below(all.len()))
+    }
 }

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 
 use self::pool::{Asked, Pool};
 pub use self::site::{NODES, Site};
-use super::chance::Chance;
+use super::dice::Dice;
 use super::history::{Clock, History, Nanos, at};
 use super::recorder::Recorder;
 use crate::support::db_customer;
@@ -108,12 +108,12 @@ pub async fn start(site: Site, plan: Plan, clock: Clock) -> Working {
 
 /// One of them: does one thing after the other, whatever becomes of it.
 async fn client(work: Arc<Work>, number: u16) {
-    let mut me = Me { number, chance: Chance::of(work.plan.seed, u64::from(number)), work };
+    let mut me = Me { number, dice: Dice::of_part(work.plan.seed, u64::from(number)), work };
     let between = 2_000 * u64::from(me.work.plan.clients) / u64::from(me.work.plan.per_second.max(1));
     while me.work.goes_on() {
-        let pause = me.chance.below(usize::try_from(between).unwrap_or(0) + 1);
+        let pause = me.dice.below(usize::try_from(between).unwrap_or(0) + 1);
         tokio::time::sleep(Duration::from_millis(u64::try_from(pause).unwrap_or(0))).await;
-        if me.chance.below(10) > 0 {
+        if me.dice.below(10) > 0 {
             me.check_something().await;
         } else {
             me.do_something().await;
@@ -124,19 +124,19 @@ async fn client(work: Arc<Work>, number: u16) {
 /// A client.
 struct Me {
     number: u16,
-    chance: Chance,
+    dice: Dice,
     work: Arc<Work>,
 }
 
 impl Me {
     fn node(&mut self) -> usize {
-        self.chance.below(NODES)
+        self.dice.below(NODES)
     }
 
     async fn check_something(&mut self) {
-        let picked = self.work.pool().pick(&mut self.chance);
+        let picked = self.work.pool().pick(&mut self.dice);
         let Some(asked) = picked else { return };
-        let (node, hinted) = (self.node(), self.chance.once_in(10));
+        let (node, hinted) = (self.node(), self.dice.once_in(10));
         self.work.check(node, &asked, hinted).await;
     }
 

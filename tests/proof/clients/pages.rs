@@ -6,11 +6,18 @@ use super::super::history::{Outcome, Verb};
 use super::super::recorder::Came;
 use super::Me;
 use super::minted::db_sessions;
+use super::pool::Held;
 use super::site::{CALL_LIMIT, hear, is_unsure};
 use super::verbs::Born;
 use crate::support::PASSWORD;
 use crate::support::browser::{Browser, Seen};
 use crate::support::flow::authorize_path;
+
+/// A code that was not redeemed yet.
+pub(super) struct Code {
+    text: String,
+    born: Born,
+}
 
 impl Me {
     /// Opens a page; `None` unless it is there.
@@ -34,16 +41,28 @@ impl Me {
 
     /// Signs in by the pages, in a browser that never was here, and gets a pair.
     pub(super) async fn sign_in(&mut self, customer: u32) {
-        let mut browser = Browser::at("");
-        if self.open(&mut browser, &authorize_path("naybitono-mobile", &[])).await.is_none() {
-            return;
+        if let Some(code) = self.code(customer).await {
+            self.redeem(code).await;
         }
-        let Some(page) = self.open(&mut browser, "/login").await else { return };
-        let Some((code, proof)) = self.type_password(&mut browser, &page, customer).await else { return };
+    }
+
+    /// A sign-in as far as the code.
+    pub(super) async fn code(&mut self, customer: u32) -> Option<Code> {
+        let mut browser = Browser::at("");
+        self.open(&mut browser, &authorize_path("naybitono-mobile", &[])).await?;
+        let page = self.open(&mut browser, "/login").await?;
+        let (text, proof) = self.type_password(&mut browser, &page, customer).await?;
+        Some(Code { text, born: Born { customer, device: None, proof } })
+    }
+
+    /// The rest of it. What it gave is asked about at once, and by others from then on.
+    pub(super) async fn redeem(&mut self, code: Code) {
         let node = self.node();
-        let born = Born { customer, device: None, proof };
-        if let Some(handed) = self.exchange(node, &code, born).await {
-            self.keep(handed, born);
+        if let Some(handed) = self.exchange(node, &code.text, code.born).await {
+            let access = handed.access.clone();
+            let held = self.held(handed, code.born);
+            self.hold(vec![held]);
+            self.check_everywhere(&[access]).await;
         }
     }
 
@@ -76,7 +95,7 @@ impl Me {
     }
 
     /// Writes sessions as sign-ins would.
-    pub(super) async fn enter(&mut self, customer: u32, count: usize) {
+    pub(super) async fn enter(&mut self, customer: u32, count: usize) -> Vec<Held> {
         let name = super::customer_name(customer);
         let open = self.work.recorder.begin(self.number, usize::from(u8::MAX), Verb::Enter { customer });
         // A limit as for any other call: the database may hang.
@@ -88,7 +107,7 @@ impl Me {
             Ok(Ok(Some(made))) => (Outcome::Confirmed, made),
         };
         let proof = self.work.recorder.end(open, outcome, Came::default());
-        let mut device = None;
+        let (mut device, mut all) = (None, Vec::new());
         for minted in made {
             let number = match device {
                 Some((id, number)) if id == minted.device => number,
@@ -96,9 +115,8 @@ impl Me {
             };
             device = Some((minted.device, number));
             let born = Born { customer, device: Some(number), proof };
-            if let Some(handed) = self.work.read(&minted.pair, Some(born)) {
-                self.keep(handed, born);
-            }
+            all.extend(self.work.read(&minted.pair, Some(born)).map(|handed| self.held(handed, born)));
         }
+        all
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::super::chance::Chance;
+use super::super::dice::Dice;
 
 /// Tokens that are remembered to be asked about, newest last.
 const REMEMBERED: usize = 4_096;
@@ -78,13 +78,13 @@ impl Pool {
     }
 
     /// A token to ask about: mostly a new one, often one that was just killed, sometimes any.
-    pub fn pick(&self, chance: &mut Chance) -> Option<Asked> {
+    pub fn pick(&self, dice: &mut Dice) -> Option<Asked> {
         let newest =
             |all: &VecDeque<Asked>, back: usize| all.len().checked_sub(1 + back).and_then(|at| all.get(at)).cloned();
-        let picked = match chance.below(8) {
-            0 => newest(&self.tokens, chance.below(self.tokens.len())),
-            1..=3 => newest(&self.hot, chance.size(HOT) - 1),
-            _ => newest(&self.tokens, chance.size(self.tokens.len().clamp(1, REMEMBERED)) - 1),
+        let picked = match dice.below(8) {
+            0 => newest(&self.tokens, dice.below(self.tokens.len())),
+            1..=3 => newest(&self.hot, dice.size(HOT) - 1),
+            _ => newest(&self.tokens, dice.size(self.tokens.len().clamp(1, REMEMBERED)) - 1),
         };
         picked.or_else(|| self.tokens.back().cloned())
     }
@@ -102,17 +102,17 @@ impl Pool {
     }
 
     /// A session to use. Now and then two clients get the same one: then one of them has an old refresh token.
-    pub fn take(&mut self, chance: &mut Chance) -> Option<Held> {
-        let at = chance.below(self.held.len());
-        if chance.once_in(16) {
+    pub fn take(&mut self, dice: &mut Dice) -> Option<Held> {
+        let at = dice.below(self.held.len());
+        if dice.once_in(16) {
             return self.held.get(at).cloned();
         }
         (at < self.held.len()).then(|| self.held.swap_remove(at))
     }
 
     /// A customer to lock, and the sessions of theirs that will be gone. To be given back.
-    pub fn take_customer(&mut self, chance: &mut Chance) -> Option<(u32, Vec<Held>)> {
-        let at = chance.below(self.free.len());
+    pub fn take_customer(&mut self, dice: &mut Dice) -> Option<(u32, Vec<Held>)> {
+        let at = dice.below(self.free.len());
         let customer = (at < self.free.len()).then(|| self.free.swap_remove(at))?;
         Some((customer, self.take_those_of(customer)))
     }

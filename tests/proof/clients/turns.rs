@@ -1,7 +1,10 @@
 //! What clients do when they do not check: turn by turn, each with its weight.
 
+use std::time::Duration;
+
 use reqwest::Method;
 
+use super::super::dice::Dice;
 use super::super::history::{Outcome, Verb};
 use super::pool::{Asked, Held};
 use super::verbs::Handed;
@@ -27,11 +30,12 @@ enum Turn {
     RevokeGrant,
     EndSession,
     EndDevice,
+    KillNewborn,
     Lockdown,
     Enter,
 }
 
-const TURNS: [(Turn, usize); 11] = [
+const TURNS: [(Turn, usize); 12] = [
     (Turn::Refresh, 24),
     (Turn::RefreshTwice, 6),
     (Turn::RefreshAgain, 6),
@@ -41,6 +45,7 @@ const TURNS: [(Turn, usize); 11] = [
     (Turn::RevokeGrant, 7),
     (Turn::EndSession, 7),
     (Turn::EndDevice, 5),
+    (Turn::KillNewborn, 6),
     (Turn::Lockdown, 8),
     (Turn::Enter, 24),
 ];
@@ -48,7 +53,7 @@ const TURNS: [(Turn, usize); 11] = [
 impl Me {
     fn turn(&mut self) -> Turn {
         let all: usize = TURNS.iter().map(|(_, weight)| weight).sum();
-        let mut left = self.chance.below(all);
+        let mut left = self.dice.below(all);
         for (turn, weight) in TURNS {
             if left < weight {
                 return turn;
@@ -60,22 +65,25 @@ impl Me {
 
     /// One of the things that are no check.
     pub(super) async fn do_something(&mut self) {
-        let customer = u32::try_from(self.chance.below(super::at(self.work.plan.customers))).unwrap_or(0);
-        if self.work.plan.pages > 0 && self.chance.once_in((self.work.plan.pages / 10).max(1)) {
+        let customer = u32::try_from(self.dice.below(super::at(self.work.plan.customers))).unwrap_or(0);
+        if self.work.plan.pages > 0 && self.dice.once_in((self.work.plan.pages / 10).max(1)) {
             return self.sign_in(customer).await;
         }
         if self.work.pool().sessions() < ENOUGH {
-            let count = self.chance.size(16);
-            return self.enter(customer, count).await;
+            let count = self.dice.size(16);
+            let all = self.enter(customer, count).await;
+            return self.hold(all);
         }
         match self.turn() {
             Turn::Lockdown => self.lockdown().await,
             Turn::Enter => {
-                let count = self.chance.size(8);
-                self.enter(customer, count).await;
+                let count = self.dice.size(8);
+                let all = self.enter(customer, count).await;
+                self.hold(all);
             }
+            Turn::KillNewborn => self.kill_newborn(customer).await,
             turn => {
-                let held = self.work.pool().take(&mut self.chance);
+                let held = self.work.pool().take(&mut self.dice);
                 if let Some(held) = held {
                     self.use_session(turn, held).await;
                 }
@@ -85,7 +93,7 @@ impl Me {
 
     async fn use_session(&mut self, turn: Turn, held: Held) {
         match turn {
-            Turn::Refresh | Turn::Lockdown | Turn::Enter => {
+            Turn::Refresh | Turn::KillNewborn | Turn::Lockdown | Turn::Enter => {
                 if let Some(next) = self.rotate(&held).await {
                     self.put_back(next);
                 }
@@ -146,7 +154,7 @@ impl Me {
     /// The answer was lost in the app: it asks again within the grace, perhaps twice.
     async fn refresh_again(&mut self, held: Held) {
         let Some(next) = self.rotate(&held).await else { return };
-        for _ in 0..=self.chance.below(2) {
+        for _ in 0..=self.dice.below(2) {
             let node = self.node();
             let _ = self.refresh(node, (held.session, held.generation), &held.refresh.text).await;
         }
@@ -156,7 +164,7 @@ impl Me {
     /// Somebody asks again when the grace is over: theft.
     async fn refresh_too_late(&mut self, held: Held) {
         let Some(next) = self.rotate(&held).await else { return };
-        tokio::time::sleep(self.work.plan.grace + std::time::Duration::from_millis(1_500)).await;
+        tokio::time::sleep(self.work.plan.grace + Duration::from_millis(1_500)).await;
         self.steal(&held, &next).await;
     }
 
@@ -205,7 +213,7 @@ impl Me {
             let _ = self.order((node, verb), "ops-desk", (Method::DELETE, &path)).await;
         }
         self.look_at(&held.access).await;
-        if self.chance.once_in(4) {
+        if self.dice.once_in(4) {
             let node = self.node();
             let _ = self.refresh(node, (session, held.generation), &held.refresh.text).await;
         }
@@ -219,30 +227,76 @@ impl Me {
         self.work.recorder.session_id(session).unwrap_or_default()
     }
 
-    /// A customer is locked with all they have, from one session to a crowd, and unlocked again.
+    /// A session ends while nodes ask about it for the first time: what they read then must not outlive it.
+    async fn kill_newborn(&mut self, customer: u32) {
+        let Some(held) = self.enter(customer, 1).await.pop() else { return };
+        let turn = [Turn::RevokeGrant, Turn::EndSession, Turn::EndDevice][self.dice.below(3)];
+        let (mut other, access) = (self.twin(), held.access.clone());
+        let pause = Duration::from_millis(u64::try_from(self.dice.below(8)).unwrap_or(0));
+        let asks = async {
+            tokio::time::sleep(pause).await;
+            other.check_everywhere(&access).await;
+        };
+        tokio::join!(self.kill(turn, held), asks);
+        self.check_everywhere(&access).await;
+    }
+
+    /// Does something beside what this one does.
+    fn twin(&mut self) -> Self {
+        Self { number: self.number, dice: Dice::of(self.dice.roll()), work: self.work.clone() }
+    }
+
+    /// A customer is locked with all they have, from one session to a crowd, and unlocked again. At times somebody signs in at
+    /// that very moment, or got a code before and redeems it afterwards; and after the unlock they are let in again.
     async fn lockdown(&mut self) {
-        let crowd = self.chance.size(CROWD);
-        let taken = self.work.pool().take_customer(&mut self.chance);
+        let crowd = self.dice.size(CROWD);
+        let taken = self.work.pool().take_customer(&mut self.dice);
         let Some((customer, mut gone)) = taken else { return };
-        self.enter(customer, crowd).await;
-        gone.extend(self.work.pool().take_those_of(customer));
+        gone.extend(self.enter(customer, crowd).await);
         let access: Vec<Asked> = gone.iter().flat_map(|held| &held.access).cloned().collect();
-        let some: Vec<Asked> = (0..8).filter_map(|_| self.chance.one(&access).cloned()).collect();
-        self.work.pool().heat(&some);
-        let lock = format!("/api/v1/customers/{}/lockdown", super::customer_name(customer));
-        self.insist(Verb::Lock { customer }, "fraud-desk", &lock).await;
+        let some: Vec<Asked> = (0..8).filter_map(|_| self.dice.one(&access).cloned()).collect();
+        let code = if self.with_pages(3) { self.code(customer).await } else { None };
         self.check_everywhere(&some).await;
-        if self.chance.once_in(3) {
+        self.work.pool().heat(&some);
+        self.lock_and_sign_in(customer).await;
+        self.check_everywhere(&some).await;
+        if self.with_pages(4) {
             self.sign_in(customer).await;
         }
         let lift = format!("/api/v1/customers/{}/unlock", super::customer_name(customer));
         self.insist(Verb::Unlock { customer }, "branch-desk", &lift).await;
         self.check_everywhere(&some[..some.len().min(2)]).await;
-        if let Some(held) = gone.first().filter(|_| self.chance.once_in(4)) {
-            let node = self.chance.below(NODES);
+        if let Some(code) = code {
+            self.redeem(code).await;
+        }
+        if let Some(held) = gone.first().filter(|_| self.dice.once_in(4)) {
+            let node = self.dice.below(NODES);
             let _ = self.refresh(node, (held.session, held.generation), &held.refresh.text).await;
         }
         self.work.pool().give_back(customer);
+        let again = self.enter(customer, 1).await;
+        let access: Vec<Asked> = again.iter().flat_map(|held| &held.access).cloned().collect();
+        self.check_everywhere(&access).await;
+        self.hold(again);
+    }
+
+    fn with_pages(&mut self, times: usize) -> bool {
+        self.work.plan.pages > 0 && self.dice.once_in(times)
+    }
+
+    /// The lock, and at times a sign-in that is under way then.
+    async fn lock_and_sign_in(&mut self, customer: u32) {
+        let lock = format!("/api/v1/customers/{}/lockdown", super::customer_name(customer));
+        if !self.with_pages(3) {
+            return self.insist(Verb::Lock { customer }, "fraud-desk", &lock).await;
+        }
+        let mut other = self.twin();
+        let pause = Duration::from_millis(u64::try_from(self.dice.below(250)).unwrap_or(0));
+        let locks = async {
+            tokio::time::sleep(pause).await;
+            self.insist(Verb::Lock { customer }, "fraud-desk", &lock).await;
+        };
+        tokio::join!(locks, other.sign_in(customer));
     }
 
     /// Until there is a clear answer, but not for ever: whoever comes next finds the customer as they are.

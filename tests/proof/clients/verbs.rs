@@ -164,12 +164,18 @@ impl Me {
         Some(self.send((node, verb), request, Some((StatusCode::CONFLICT, "not locked"))).await)
     }
 
-    /// A session that was handed out is there to be asked about and used.
-    pub(super) fn keep(&self, handed: Handed, born: Born) {
+    /// A session as its app now knows it.
+    pub(super) fn held(&self, handed: Handed, born: Born) -> Held {
         let Handed { access, refresh, generation, session } = handed;
+        Held { session, customer: born.customer, device: born.device, access: vec![access], generation, refresh }
+    }
+
+    /// Sessions are there to be asked about and used by everybody.
+    pub(super) fn hold(&self, all: Vec<Held>) {
         let mut pool = self.work.pool();
-        pool.handed(access.clone());
-        let (customer, device) = (born.customer, born.device);
-        pool.hold(Held { session, customer, device, access: vec![access], generation, refresh });
+        for held in all {
+            held.access.iter().for_each(|token| pool.handed(token.clone()));
+            pool.hold(held);
+        }
     }
 }
