@@ -4,7 +4,6 @@
 //! Whoever begins a run makes one [`Clock`] and gives it to the clients and to whoever breaks things. [`History::save`] and
 //! [`History::load`] keep a run as JSON; [`History::about`] is the small part of it that one session lives in.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
@@ -247,17 +246,33 @@ impl History {
         }
     }
 
-    /// What one session lives in: its checks, and every call that touches its customer. Numbers stay what they are.
+    /// What one session lives in: the checks of its tokens, and every call that touches its customer. Nothing else is kept,
+    /// but numbers stay what they are: what nobody refers to any more is made empty at the end of each list.
     pub fn about(&self, session: u32) -> Self {
-        let tokens: BTreeSet<u32> =
-            (0..next(&self.tokens)).filter(|token| self.tokens[at(*token)].session == session).collect();
         let customer = self.sessions.get(at(session)).map(|session| session.customer);
         let touches = |call: &&Call| customer.is_some() && self.customer_of(call.verb) == customer;
-        Self {
-            checks: self.checks.iter().filter(|check| tokens.contains(&check.token)).copied().collect(),
-            calls: self.calls.iter().filter(touches).cloned().collect(),
-            ..self.clone()
-        }
+        let is_own = |check: &&Check| self.tokens.get(at(check.token)).is_some_and(|token| token.session == session);
+        let mut part = self.clone();
+        part.checks = self.checks.iter().filter(is_own).copied().collect();
+        part.calls = self.calls.iter().filter(touches).cloned().collect();
+        let asked = part.checks.iter().map(|check| check.token);
+        let gave = part.calls.iter().filter_map(|call| call.gave).flat_map(|(access, refresh)| [access, refresh]);
+        let taken = part.calls.iter().filter_map(|call| match call.verb {
+            Verb::RevokeToken { token } => Some(token),
+            _ => None,
+        });
+        let tokens = asked.chain(gave).chain(taken).max().map_or(0, |token| at(token) + 1);
+        part.tokens.truncate(tokens);
+        let of_tokens = part.tokens.iter().map(|token| token.session);
+        let named = part.calls.iter().filter_map(|call| match call.verb {
+            Verb::Refresh { session, .. } | Verb::RevokeGrant { session } | Verb::EndSession { session } => {
+                Some(session)
+            }
+            _ => None,
+        });
+        let sessions = of_tokens.chain(named).chain([session]).max().map_or(0, |session| at(session) + 1);
+        part.sessions.truncate(sessions);
+        part
     }
 
     /// Writes it down, with the windows.

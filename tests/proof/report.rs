@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::history::{History, Outcome, SECOND, Said, Verb, Window};
+use super::history::{History, Outcome, Said, Verb, Window};
 use super::linear::Compared;
-use super::rules::{Rule, Violation, seconds};
+use super::rules::{Rule, Violation};
 
 /// Versions of what was run.
 #[derive(Clone, Debug, Default)]
@@ -267,8 +267,9 @@ fn promises(out: &mut String, report: &Report) {
     let good = [Rule::FalseInactive, Rule::FalseRefusal];
     let dead = [Rule::ActiveAfterConfirmed, Rule::ActiveAfterInactive, Rule::Branch];
     let silent = [Rule::UnsureWithoutCause, Rule::Odd];
-    let promotions = report.faults_with("promoted");
-    let kills = report.faults_with("kill") + report.faults_with("promoted");
+    // The old primary is killed first.
+    let promotions = report.faults_with("promotion");
+    let kills = report.faults_with("killed") + promotions;
     let all = Rule::ALL;
     for (what, trials, rules) in [
         ("checks: dead tokens stay dead", checks, dead.as_slice()),
@@ -351,10 +352,4 @@ fn wrong(out: &mut String, report: &Report) {
 /// Writes the report.
 pub fn write(file: &Path, report: &Report) -> std::io::Result<()> {
     std::fs::write(file, text(report))
-}
-
-/// How far a history reaches, for people.
-pub fn reach(history: &History) -> String {
-    let end = history.checks.last().map_or(0, |check| check.end);
-    format!("{} checks in {}", history.checks.len(), seconds(end.max(SECOND)))
 }

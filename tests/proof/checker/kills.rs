@@ -2,8 +2,8 @@
 
 use crate::history::Outcome::{Confirmed, Lost, Refused, Unconfirmed};
 use crate::history::Said::{Active, Inactive};
-use crate::history::{Kind, Verb};
-use crate::rules::Rule;
+use crate::history::{Kind, MS, Verb};
+use crate::rules::{self, Rule};
 use crate::story::{EXPIRY, LEASE, Story};
 
 /// A customer's one session, and its token.
@@ -241,6 +241,17 @@ fn who_was_never_locked_gets_in() {
     let mut story = Story::new();
     story.call(Verb::SignIn { customer: 0 }, Refused, 100..201).call(Verb::Lock { customer: 0 }, Confirmed, 200..300);
     story.is_fine();
+}
+
+#[test]
+fn an_answer_from_before_its_process_stood_still_is_late() {
+    let (mut story, session, token) = one();
+    story.call(Verb::EndSession { session }, Confirmed, 100..200).check(token, 1, Active, 50..400);
+    story.is_fine();
+    let late = |node: u8, from: u64, to: u64| rules::late(&story.history, node, (from * MS, to * MS)).len();
+    assert_eq!(late(1, 60, 300), 1);
+    // Another node; woken before the proof was there; asked afterwards; answered before it was woken.
+    assert_eq!([late(0, 60, 300), late(1, 60, 199), late(1, 40, 300), late(1, 60, 401)], [0; 4]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod report;
 mod rules;
 
 mod kills;
+mod parts;
 mod refreshes;
 mod reports;
 mod searched;

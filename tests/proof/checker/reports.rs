@@ -16,7 +16,8 @@ fn locked(sessions: u64) -> Story {
     }
     story.check(token, 0, Said::Active, 300..310);
     story.call(Verb::Lock { customer: 0 }, Outcome::Confirmed, 400..500).check(token, 1, Said::Inactive, 510..520);
-    story.broken(600..700);
+    story.broken(600..700).broken(800..900);
+    (story.windows[0].kind, story.windows[1].kind) = ("node killed".to_owned(), "promotion".to_owned());
     story
 }
 
@@ -34,8 +35,8 @@ fn a_good_run_is_counted_with_its_bounds() {
     let text = text(&all);
     for line in [
         "| checks: dead tokens stay dead | 4 | 0 | below 7.5e-1 |",
-        "| kills of parts survived | 2 | 0 | below 1.5e0 |",
-        "| promotions of the standby survived | 0 | 0 | none |",
+        "| kills of parts survived | 4 | 0 | below 7.5e-1 |",
+        "| promotions of the standby survived | 2 | 0 | below 1.5e0 |",
         "| lockdown | 2 | 0 | 0 | 0 | 0 |",
         "| active | 2 |",
         "Seeds: 7, 8.",

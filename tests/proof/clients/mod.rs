@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use self::pool::{Asked, Pool};
 pub use self::site::{NODES, Site};
@@ -30,6 +31,7 @@ use super::dice::Dice;
 use super::history::{Clock, History, Nanos, at};
 use super::recorder::Recorder;
 use crate::support::db_customer;
+use crate::support::direct::together;
 
 /// How they work.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +73,14 @@ impl Work {
         !self.stop.load(Ordering::SeqCst)
     }
 
+    /// At every node, a few at once.
+    async fn check_everywhere(&self, tokens: &[Asked]) {
+        for some in tokens.chunks(AT_ONCE) {
+            let all = some.iter().flat_map(|asked| (0..NODES).map(move |node| self.check(node, asked, false)));
+            together(all).await;
+        }
+    }
+
     fn pool(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,15 +116,26 @@ pub async fn start(site: Site, plan: Plan, clock: Clock) -> Working {
     Working { work, tasks }
 }
 
+/// Tokens that one client asks every node about at once.
+const AT_ONCE: usize = 4;
+/// How many times as long as something took a client rests afterwards: so that, however slow the machine is just now, few of
+/// them ask at once. It is to be busy, not choked.
+const REST: u32 = 8;
+/// But never longer than this.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
 /// One of them: does one thing after the other, whatever becomes of it.
 async fn client(work: Arc<Work>, number: u16) {
     let mut me = Me { number, dice: Dice::of_part(work.plan.seed, u64::from(number)), work };
     let between = 2_000 * u64::from(me.work.plan.clients) / u64::from(me.work.plan.per_second.max(1));
+    let mut rest = Duration::ZERO;
     while me.work.goes_on() {
-        let pause = me.dice.below(usize::try_from(between).unwrap_or(0) + 1);
-        tokio::time::sleep(Duration::from_millis(u64::try_from(pause).unwrap_or(0))).await;
+        let pause = Duration::from_millis(me.dice.between(0, between));
+        tokio::time::sleep(pause.max(rest)).await;
         if me.dice.below(10) > 0 {
+            let began = Instant::now();
             me.check_something().await;
+            rest = (began.elapsed() * REST).min(LONGEST_REST);
         } else {
             me.do_something().await;
         }
@@ -142,9 +163,7 @@ impl Me {
 
     /// At every node, at once.
     async fn check_everywhere(&mut self, tokens: &[Asked]) {
-        let work = &self.work;
-        let all = tokens.iter().flat_map(|asked| (0..NODES).map(move |node| work.check(node, asked, false)));
-        crate::support::direct::together(all).await;
+        self.work.check_everywhere(tokens).await;
     }
 }
 
@@ -177,11 +196,7 @@ impl Working {
             task.await.expect("a client was surprised");
         }
         let tokens = self.work.pool().remembered();
-        for some in tokens.chunks(16) {
-            let work = &self.work;
-            let all = some.iter().flat_map(|asked| (0..NODES).map(move |node| work.check(node, asked, false)));
-            crate::support::direct::together(all).await;
-        }
+        self.work.check_everywhere(&tokens).await;
         self.work.recorder.so_far()
     }
 }

@@ -13,6 +13,11 @@ use crate::support::PASSWORD;
 use crate::support::browser::{Browser, Seen};
 use crate::support::flow::authorize_path;
 
+/// What 503 is where the answer goes back to the application (RFC 6749 §4.1.2.1).
+fn leads_back_unsure(seen: &Seen) -> bool {
+    seen.answer("error").is_some_and(|error| error == "temporarily_unavailable")
+}
+
 /// A code that was not redeemed yet.
 pub(super) struct Code {
     text: String,
@@ -29,8 +34,8 @@ impl Me {
         let heard = hear(request, CALL_LIMIT).await;
         let outcome = match &heard {
             None => Outcome::Lost,
-            Some(seen) if is_unsure(seen) => Outcome::Unconfirmed,
-            Some(seen) if seen.status.is_success() || seen.status.is_redirection() => Outcome::Confirmed,
+            Some(seen) if is_unsure(seen) || leads_back_unsure(seen) => Outcome::Unconfirmed,
+            Some(seen) if seen.status.is_success() || seen.location() == "/login" => Outcome::Confirmed,
             Some(seen) => Outcome::Odd(seen.status.as_u16()),
         };
         self.work.recorder.end(open, outcome, Came::default());
@@ -88,7 +93,7 @@ impl Me {
             // Tries that were cut off count as failed: then the account waits, and that is nobody's fault here.
             Some(seen) if seen.status == StatusCode::TOO_MANY_REQUESTS => (Outcome::Refused, Some("wait".to_owned())),
             Some(seen) if seen.status.is_server_error() => (Outcome::Odd(seen.status.as_u16()), None),
-            Some(seen) => (Outcome::Refused, Some(seen.status.to_string())),
+            Some(seen) => (Outcome::Refused, Some(format!("{} {}", seen.status, seen.location()))),
         };
         let proof = self.work.recorder.end(open, outcome, Came { note, ..Came::default() });
         code.map(|code| (code, proof))

@@ -10,7 +10,7 @@
 //! - R5 what was acknowledged is there at the end: `ledger`; and no answer says in between that it is not;
 //! - refresh: one winner, the identical pair within the grace and no pair after it, reuse ends the session.
 //!
-//! Entry: [`check`].
+//! Entries: [`check`]; and [`late`], for a process that stood still between its verdict and its answer.
 
 pub mod calls;
 pub mod kills;
@@ -40,11 +40,13 @@ pub enum Rule {
     FalseRefusal,
     /// An answer that nobody should get.
     Odd,
+    /// An answer that was right before its process stood still, and left when it was woken.
+    Late,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ActiveAfterConfirmed,
         Self::ActiveAfterInactive,
         Self::FalseInactive,
@@ -53,6 +55,7 @@ impl Rule {
         Self::Branch,
         Self::FalseRefusal,
         Self::Odd,
+        Self::Late,
     ];
 
     /// In words.
@@ -66,6 +69,7 @@ impl Rule {
             Self::Branch => "a refresh gave what it may not",
             Self::FalseRefusal => "refused without a reason",
             Self::Odd => "an answer that nobody should get",
+            Self::Late => "an answer from before its process stood still",
         }
     }
 }
@@ -175,4 +179,17 @@ fn false_inactive(history: &History, kills: &Kills) -> Vec<Violation> {
         violation(Rule::FalseInactive, history, check, text)
     };
     history.checks.iter().filter(of).map(tell).collect()
+}
+
+/// What a node whose process stood still for a time said of tokens that were surely dead before it was woken, to who had asked
+/// before it stood still. No promise speaks of checks that began so early; but lease and view are looked at once more just
+/// before an answer leaves, so a process that stands still *before that look* never says so. To be asked only where it is known
+/// that it stood still there, and only about checks in its hand then: an answer past its last look may leave afterwards.
+pub fn late(history: &History, node: u8, stood: (Nanos, Nanos)) -> Vec<Violation> {
+    let kills = Kills::of(history);
+    let in_hand = |check: &&Check| check.node == node && check.begin <= stood.0 && check.end >= stood.1;
+    let is_dead = |check: &&Check| kills.token(history, check.token).confirmed <= stood.1;
+    let of = history.checks.iter().filter(|check| check.said == Said::Active).filter(in_hand).filter(is_dead);
+    let text = format!("stood still {} - {}", seconds(stood.0), seconds(stood.1));
+    of.map(|check| violation(Rule::Late, history, check, text.clone())).collect()
 }
