@@ -82,11 +82,13 @@ pub fn pause() {
 }
 
 /// Waits as on a slow link.
+#[must_use]
 pub fn linger(time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(tokio::time::sleep(time))
 }
 
 /// The same, every other time.
+#[must_use]
 pub fn linger_every_other(time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     let is_odd = LINGERED.fetch_add(1, Ordering::Relaxed) % 2 == 1;
     linger(if is_odd { time } else { Duration::ZERO })

@@ -32,6 +32,9 @@ pub(super) async fn write(conn: &mut Conn, items: &[Item]) -> Result<Mark, Store
                 .await?
                 .ok_or(StoreError::Unreadable("counter"));
         }
+        if has(Bug::FeedById) {
+            seeded::linger_every_other(Duration::from_millis(20)).await;
+        }
         let sql = if has(Bug::FeedById) { WRITE_BY_ID_SQL } else { WRITE_SQL };
         return conn.fetch_optional(sql, &[&json]).await?.ok_or(StoreError::Unreadable("counter"));
     }

@@ -6,7 +6,9 @@ use crate::support::database::is_postgres;
 use crate::support::program::Folder;
 
 /// A setting, and a word that the line must have besides its name.
-const WRONG: [(&str, &str, &str); 68] = [
+const WRONG: [(&str, &str, &str); 70] = [
+    ("RESCIND_SEEDED_BUG", "feed-by-id", "unknown"),
+    ("RESCIND_SEEDED_PAUSE", "1", "unknown"),
     ("RESCIND_ISUER", "http://localhost:8000", "unknown"),
     ("RESCIND_DATABASE", "sqlite:x.db", "unknown"),
     ("RESCIND_PEPPER_FILES", "x", "unknown"),

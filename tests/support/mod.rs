@@ -9,6 +9,7 @@ pub mod database;
 pub mod direct;
 pub mod flow;
 pub mod guardian;
+pub mod held;
 pub mod minted;
 pub mod mmdb;
 pub mod openmetrics;

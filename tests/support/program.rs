@@ -282,6 +282,12 @@ impl Program {
         kill_process(self.pid(), signal).expect("signalled");
     }
 
+    /// Whether it stands still (SIGSTOP).
+    pub fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
     /// Asks it to stop (SIGTERM) and waits for its end.
     pub fn stop(self) -> Ran {
         let pid = Pid::from_child(&self.child);
