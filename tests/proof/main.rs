@@ -37,7 +37,7 @@ use self::report::{Report, Versions};
 use self::rig::Making;
 use self::rig::redis::Topology;
 use self::run::Run;
-use crate::support::guardian::Guardian;
+use crate::support::guardian::{self, Guardian};
 
 /// The longest lease of a node, in seconds: short, so that much happens.
 const LEASE: u64 = 3;
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     };
     let guardian = Guardian::begin();
     let runtime = Runtime::new().expect("a runtime");
-    runtime.spawn(end_at_a_signal());
+    runtime.spawn(end_at_a_signal(guardian.folder().to_owned()));
     let is_good = prove(&options, guardian.folder(), runtime.handle());
     runtime.shutdown_timeout(Duration::from_secs(5));
     drop(guardian);
@@ -62,13 +62,14 @@ fn main() -> ExitCode {
 }
 
 /// The guardian ends what runs.
-async fn end_at_a_signal() {
+async fn end_at_a_signal(folder: PathBuf) {
     let kind = tokio::signal::unix::SignalKind::terminate();
     let mut terminated = tokio::signal::unix::signal(kind).expect("a signal");
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
     }
+    guardian::finish(&folder);
     std::process::exit(130);
 }
 
@@ -89,6 +90,9 @@ fn prove(options: &Options, folder: &Path, handle: &Handle) -> bool {
     assert_eq!(options.bugs, "none", "seeded bugs are in builds with the feature seeded-bugs");
     if let Some(file) = &options.report {
         report::write(file, &report).expect("the report is written");
+    }
+    if let Some(file) = &options.append {
+        report::append_seeded(file, &report).expect("the report is written");
     }
     is_good && report.is_good()
 }

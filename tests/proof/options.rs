@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 /// How to use it.
-pub const USAGE: &str = "proof [--minutes N | --seconds N] [--seed S] [--report FILE] [--bugs none|three|all|NAME]
+pub const USAGE: &str =
+    "proof [--minutes N | --seconds N] [--seed S] [--report FILE] [--append FILE] [--bugs none|three|all|NAME]
       [--bug-seconds N] [--only FAULT] [--cluster] [--longest SECONDS] [--per-second N] [--keep FOLDER]";
 
 /// All options.
@@ -15,6 +16,8 @@ pub struct Options {
     pub seed: u64,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// The report that what became of seeded bugs is added to.
+    pub append: Option<PathBuf>,
     /// Which seeded bugs are tried: `none`, `three`, `all`, or one by name.
     pub bugs: String,
     /// How long each of them has to be found, in seconds.
@@ -38,6 +41,7 @@ impl Options {
             seconds: 60,
             seed: 1,
             report: None,
+            append: None,
             bugs: "none".to_owned(),
             bug_seconds: 40,
             only: None,
@@ -68,6 +72,7 @@ impl Options {
             "--longest" => self.longest = number()?,
             "--per-second" => self.per_second = u32::try_from(number()?).unwrap_or(u32::MAX),
             "--report" => self.report = Some(PathBuf::from(value)),
+            "--append" => self.append = Some(PathBuf::from(value)),
             "--keep" => self.keep = PathBuf::from(value),
             "--bugs" => self.bugs = value,
             "--only" => self.only = Some(value),

@@ -349,6 +349,13 @@ fn wrong(out: &mut String, report: &Report) {
     }
 }
 
+/// Adds what became of seeded bugs to a report that is there.
+pub fn append_seeded(file: &Path, report: &Report) -> std::io::Result<()> {
+    let mut out = std::fs::read_to_string(file)?;
+    seeded(&mut out, report);
+    std::fs::write(file, out)
+}
+
 /// Writes the report.
 pub fn write(file: &Path, report: &Report) -> std::io::Result<()> {
     std::fs::write(file, text(report))

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// A PostgreSQL that was killed leaves its children, who end by themselves unless they are frozen, and a piece of shared
 /// memory, the second word in the seventh line of a file.
@@ -63,6 +64,18 @@ impl Drop for Guardian {
     fn drop(&mut self) {
         drop(PIPE.lock().unwrap_or_else(PoisonError::into_inner).take());
         let _ = self.shell.wait();
+    }
+}
+
+/// Lets it do its work now, and waits for it: for whoever is about to end without dropping anything. `folder`: the one that
+/// goes.
+pub fn finish(folder: &Path) {
+    drop(PIPE.lock().unwrap_or_else(PoisonError::into_inner).take());
+    for _ in 0..200 {
+        if !folder.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
