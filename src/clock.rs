@@ -58,7 +58,7 @@ impl Clock {
 }
 
 /// An instant on the clock that goes on while the machine sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SinceBoot(Duration);
 
 impl SinceBoot {

@@ -29,6 +29,7 @@ pub mod model;
 pub mod place;
 pub mod policy;
 pub mod secret;
+pub mod seeded;
 pub mod service;
 pub mod store;
 pub mod view;

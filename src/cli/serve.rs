@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::policy::private_network::is_private;
+use crate::seeded;
 use crate::service::life;
 use crate::store::{Db, engine, facts, migrations};
 use crate::web::draining::Draining;
@@ -22,6 +23,12 @@ use crate::{jobs, web};
 pub async fn run() -> Result<(), Failure> {
     let settings = Settings::load()?;
     crate::log::start(settings.log);
+    if seeded::IS_BUILT_IN {
+        tracing::warn!(
+            bug = seeded::name_chosen(),
+            "this build can be told to break its promises: it is for the proof alone"
+        );
+    }
     let (app, _lock) = open(settings).await?;
     let demo = facts::find(&mut app.db.read().await?, facts::DEMO).await?;
     if demo.is_some() {

@@ -20,6 +20,7 @@ use crate::model::redis_address::RedisAddress;
 use crate::place::Places;
 use crate::place::networks::NamedNetwork;
 use crate::secret::text::SecretText;
+use crate::seeded;
 pub use files::{replace_private, write_private};
 pub use keys::Keys;
 pub use read::account;
@@ -168,7 +169,10 @@ pub struct Settings {
 impl Settings {
     /// Reads the environment and Rocket.toml.
     pub fn load() -> Result<Self, ConfigError> {
-        Self::from_pairs(environment(), &BTreeMap::new())
+        let pairs = environment();
+        let settings = Self::from_pairs(pairs.clone(), &BTreeMap::new())?;
+        seeded::begin(&pairs);
+        Ok(settings)
     }
 
     /// Reads given environment pairs, with some settings fixed by the caller (the demo's, a test's).

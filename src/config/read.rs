@@ -17,6 +17,7 @@ use crate::place::Places;
 use crate::place::networks::NamedNetwork;
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
 use crate::secret::text::SecretText;
+use crate::seeded;
 
 /// Keys of Rocket's own that may stand in Rocket.toml or in `ROCKET_*`.
 const ROCKET_KEYS: [&str; 17] = [
@@ -57,6 +58,9 @@ impl Raw {
         for (key, value) in pairs {
             let Some(short) = key.strip_prefix("RESCIND_") else { continue };
             let lower = short.to_lowercase();
+            if seeded::accepts(&lower, &value).map_err(ConfigError)? {
+                continue;
+            }
             let name = known(&lower).or_else(|| {
                 known(lower.strip_suffix("_file").filter(|n| SECRETS.contains(n) || ADDRESSES.contains(n))?)
             });

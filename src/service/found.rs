@@ -2,6 +2,7 @@
 //! the plain variant always the truth.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use crate::model::feed::{AsOf, History};
 use crate::model::session::{Record, SubjectKind};
 use crate::policy::verdict::{Verdict, epochs_current, judge};
 use crate::secret::seal::Reference;
+use crate::seeded::{self, Bug, has};
 use crate::store::feed;
 use crate::store::sessions::{self, Whole};
 use crate::view::memory::Sight;
@@ -64,6 +66,9 @@ impl Found {
     pub fn standing(&self, app: &App, serial: i64) -> Standing {
         let Self::Copy(copy) = self else { return Standing::Good(None) };
         let session = &copy.value.record.session;
+        if has(Bug::NearCacheStale) && seeded::was_good(session.session_id) {
+            return Standing::Good(None);
+        }
         let Some(sight) = app.checks.node.ask(|view| view.judge(copy.as_of, session, serial)) else {
             return Standing::Unknown;
         };
@@ -71,7 +76,10 @@ impl Found {
             return Standing::Dead;
         }
         match sight {
-            Sight::Clear(level) => Standing::Good(level),
+            Sight::Clear(level) => {
+                seeded::note_good(session.session_id);
+                Standing::Good(level)
+            }
             Sight::Dead => Standing::Dead,
             Sight::Old => Standing::Unknown,
         }
@@ -145,7 +153,11 @@ async fn shared(app: &App, token: &Reference, serial: i64) -> Option<Found> {
     let copies = app.checks.copies.as_ref()?;
     let history = app.checks.node.view().history()?;
     let Read { value, number } = copies.get(token.session, &history).await?;
-    let as_of = app.checks.node.view().adopt(&history, number)?;
+    let as_of = if has(Bug::RefillWithoutVeto) {
+        app.checks.node.view().as_of()?
+    } else {
+        app.checks.node.view().adopt(&history, number)?
+    };
     let copy = Arc::new(Copied::new(value, as_of));
     if !is_alive(app, &copy.value.record) {
         return None;
@@ -178,8 +190,12 @@ fn is_alive(app: &App, record: &Record) -> bool {
 
 /// Reads the truth, after noting what the view had applied, and keeps a copy.
 async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fault> {
-    let (as_of, history) = noted(app).ok_or(Fault::NotFresh)?;
+    let (mut as_of, history) = noted(app).ok_or(Fault::NotFresh)?;
     let found = sessions::find_whole(&mut app.db.read_ahead().await?, session).await?;
+    if has(Bug::AsOfAfterRead) {
+        seeded::linger(Duration::from_millis(30)).await;
+        as_of = noted(app).ok_or(Fault::NotFresh)?.0;
+    }
     // What is not there may be younger than the server that was asked.
     let Some(value) = found else { return from_truth(app, session, serial).await };
     if !app.checks.node.follows(&value.timeline) {

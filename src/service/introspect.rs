@@ -20,6 +20,7 @@ use crate::model::session::{Record, SubjectKind};
 use crate::policy::introspection::{may_introspect, may_see};
 use crate::policy::verdict::{Verdict, judge};
 use crate::secret::seal::{Kind, Reference};
+use crate::seeded::{self, Bug, has};
 
 /// The answer to a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +146,10 @@ fn judged(app: &App, caller: &Client, found: &Found, asked: &Asked) -> Result<An
     let mut told = Told { reference: asked.reference, shape, level };
     loop {
         let text = claims::text(app, caller, found, &told)?;
-        let now = match found.standing(app, asked.serial) {
+        seeded::pause();
+        let standing =
+            if has(Bug::LeaseNotRechecked) { Standing::Good(None) } else { found.standing(app, asked.serial) };
+        let now = match standing {
             Standing::Dead => return Ok(Answer::Inactive),
             Standing::Unknown => return Err(Fault::NotFresh),
             Standing::Good(newer) => newer.unwrap_or(level),

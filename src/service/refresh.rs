@@ -1,6 +1,8 @@
 //! The `refresh_token` grant (OAuth 2.1 §4.3): rotate, repeat, or recognise theft.
 //! 1. open the seal; 2. lock the session row; 3. client, epochs, expiry; 4. narrow; 5. decide by the generation alone.
 
+use chrono::TimeDelta;
+
 use super::audit::{Told, record, record_alone};
 use super::commit_everywhere;
 use super::tokens::{TokenError, TokenRefusal, Tokens, current_pair};
@@ -15,6 +17,7 @@ use crate::policy::refresh::{Decision, Presented, decide};
 use crate::policy::verdict::{Verdict, judge};
 use crate::policy::{resource, scope};
 use crate::secret::seal::{Kind, Reference};
+use crate::seeded::{Bug, has};
 use crate::store::clients::KnownClient;
 use crate::store::{Conn, StoreError, audit, sessions};
 
@@ -53,7 +56,7 @@ pub async fn refresh(app: &App, actor: &Actor, known: &KnownClient, asked: Asked
         same_request: shape.as_ref().is_ok_and(|shape| is_last_shape(&session, shape)),
         proved: client.has_secret(),
     };
-    let grace = app.settings.lifetimes.grace;
+    let grace = if has(Bug::GraceWithoutWindow) { TimeDelta::MAX } else { app.settings.lifetimes.grace };
     match decide(&presented, session.generation, session.rotation.at, grace, now) {
         Decision::Rotate => {
             // What proves a secret is the client's own server: its address is not where the device is.
@@ -64,6 +67,7 @@ pub async fn refresh(app: &App, actor: &Actor, known: &KnownClient, asked: Asked
             app.activity.note(id, seen);
             Ok(pair)
         }
+        Decision::Repeat if has(Bug::GraceMintsABranch) => rotate(app, tx, actor, session, shape?).await,
         Decision::Repeat => repeat(app, tx, actor, &session).await,
         Decision::Reuse => Err(kill(app, tx, actor, &session, Action::RefreshReuse).await),
         Decision::Ahead => Err(kill(app, tx, actor, &session, Action::GenerationAhead).await),

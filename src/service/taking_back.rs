@@ -15,6 +15,7 @@ use crate::model::feed::Mark;
 use crate::model::ids::{ClientId, CustomerId, IncidentId};
 use crate::model::incident::{Durability, Incident, Proof, Reason, Receipt, Target};
 use crate::secret::{client_secret, random};
+use crate::seeded::{self, Bug, has};
 use crate::store::idempotency::Used;
 use crate::store::sessions::Count;
 use crate::store::{Conn, StoreError, Urgency, clients, customers, devices, epochs, idempotency, incidents, sessions};
@@ -197,6 +198,13 @@ async fn count_many(app: &App, order: &Order, incident: &Incident) -> Result<Cou
 async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result<(Step, Option<Mark>), StoreError> {
     let mut part = app.db.begin_part(Urgency::Lockdown).await?;
     let made = store_in(app, part.tx(), actor, order, new).await;
+    if has(Bug::ConfirmBeforeCommit) && made.is_ok() {
+        tokio::spawn(async move {
+            seeded::linger(PAUSE * 6).await;
+            part.end(Ok(())).await
+        });
+        return made.map(|step| (step, None));
+    }
     part.end(made).await
 }
 

@@ -22,6 +22,7 @@ use super::waits::Waits;
 use super::{StoreError, feed, opening};
 use crate::model::feed::{Item, Mark};
 use crate::model::incident::Durability;
+use crate::seeded::{Bug, has};
 
 /// The database, and the queue that ordinary transactions stand in, so that taking something back need not.
 #[derive(Clone, Debug)]
@@ -309,6 +310,14 @@ impl Conn {
         matches!(self.line, Line::PgRead(_) | Line::PgWrite(_))
     }
 
+    /// A number that is committed before what it stands for, as [`Bug::CounterTakenFirst`] has it.
+    pub(super) async fn number_of_before(&self) -> Result<Option<i64>, StoreError> {
+        match &self.hint {
+            Some(hint) if has(Bug::CounterTakenFirst) => hint.take_number().await.map(Some),
+            Some(_) | None => Ok(None),
+        }
+    }
+
     /// Lets the commit of this transaction be forgotten by a crash: for what may be said again.
     pub async fn lightly(&mut self) -> Result<(), StoreError> {
         if matches!(self.line, Line::PgWrite(_)) {
@@ -327,6 +336,9 @@ impl Conn {
     pub async fn commit_told(mut self) -> Result<Option<Mark>, StoreError> {
         let told = std::mem::take(&mut self.told);
         let mark = if told.is_empty() || self.failed { None } else { Some(feed::write(&mut self, &told).await?) };
+        if has(Bug::CommitNotAwaited) && mark.is_some() {
+            self.lightly().await?;
+        }
         self.nothing_failed()?;
         match self.line {
             Line::PgRead(_) | Line::LiteRead(_) => Ok(()),

@@ -2,6 +2,8 @@
 //! the row it comes from is held until the transaction has committed. A sequence would not do (STO-07): a lower number
 //! could become visible after a higher one, and would be skipped.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -9,6 +11,7 @@ use super::engine::{FromRow, Row};
 use super::{Conn, StoreError};
 use crate::model::epoch::{EpochKind, Level};
 use crate::model::feed::{Entry, Item, Mark, Tail};
+use crate::seeded::{self, Bug, has};
 
 impl FromRow for Mark {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -22,7 +25,15 @@ pub(super) async fn write(conn: &mut Conn, items: &[Item]) -> Result<Mark, Store
     if conn.is_between_nodes() {
         let stored: Vec<Stored> = items.iter().map(Stored::of).collect();
         let json = serde_json::to_string(&stored).map_err(|_| StoreError::Unreadable("items"))?;
-        return conn.fetch_optional(WRITE_SQL, &[&json]).await?.ok_or(StoreError::Unreadable("counter"));
+        if let Some(number) = conn.number_of_before().await? {
+            seeded::linger(Duration::from_millis(20)).await;
+            return conn
+                .fetch_optional(WRITE_LATER_SQL, &[&json, &number])
+                .await?
+                .ok_or(StoreError::Unreadable("counter"));
+        }
+        let sql = if has(Bug::FeedById) { WRITE_BY_ID_SQL } else { WRITE_SQL };
+        return conn.fetch_optional(sql, &[&json]).await?.ok_or(StoreError::Unreadable("counter"));
     }
     let next = "UPDATE feed_state SET counter = counter + 1 WHERE one = 1
                 RETURNING counter, (SELECT timeline FROM timelines) AS timeline";
@@ -36,16 +47,33 @@ pub(super) async fn write(conn: &mut Conn, items: &[Item]) -> Result<Mark, Store
     Ok(mark)
 }
 
-/// Number and items at once.
-const WRITE_SQL: &str = "WITH next AS
-        (UPDATE feed_state SET counter = counter + 1 WHERE one = 1 RETURNING counter),
+/// Number and items at once; the number is what the statement in brackets says.
+macro_rules! write_sql {
+    ($next:literal) => {
+        concat!(
+            "WITH next AS (",
+            $next,
+            "),
      written AS
         (INSERT INTO feed (number, item, kind, id, epoch, level, serial)
          SELECT next.counter, i.place - 1, i.kind, i.id, i.epoch, i.level, i.serial
          FROM next CROSS JOIN ROWS FROM
              (json_to_recordset(CAST($1 AS JSON)) AS (kind TEXT, id TEXT, epoch BIGINT, level TEXT, serial BIGINT))
              WITH ORDINALITY AS i(kind, id, epoch, level, serial, place))
-     SELECT next.counter, timelines.timeline FROM next CROSS JOIN timelines";
+     SELECT next.counter, timelines.timeline FROM next CROSS JOIN timelines"
+        )
+    };
+}
+
+/// The counter's next.
+const WRITE_SQL: &str = write_sql!("UPDATE feed_state SET counter = counter + 1 WHERE one = 1 RETURNING counter");
+/// The transaction's id, as [`Bug::FeedById`] has it.
+const WRITE_BY_ID_SQL: &str = write_sql!(
+    "UPDATE feed_state SET counter = GREATEST(counter, CAST(txid_current() AS BIGINT)) WHERE one = 1
+     RETURNING CAST(txid_current() AS BIGINT) AS counter"
+);
+/// One that was taken before, as [`Bug::CounterTakenFirst`] has it.
+const WRITE_LATER_SQL: &str = write_sql!("SELECT CAST($2 AS BIGINT) AS counter");
 
 /// The columns of an item.
 #[derive(Serialize)]

@@ -29,6 +29,12 @@ impl Hint {
         Self { pulse: pulse.clone(), is_due: Arc::default() }
     }
 
+    /// Takes a feed number in a transaction of its own.
+    pub(super) async fn take_number(&self) -> Result<i64, StoreError> {
+        let sql = "UPDATE feed_state SET counter = counter + 1 WHERE one = 1 RETURNING counter";
+        in_time(sqlx::query_scalar(sql).fetch_one(&self.pulse)).await
+    }
+
     /// Of many commits at once, those that come before one notification is sent share it.
     pub(super) fn send(self) {
         if self.is_due.swap(true, Ordering::SeqCst) {

@@ -12,6 +12,7 @@ use super::node::{Look as LookAtRows, Node, Role};
 use super::task::millis;
 use crate::clock::SinceBoot;
 use crate::model::feed::Mark;
+use crate::seeded::{Bug, has};
 use crate::store::nodes::{self, PROTOCOL, Registered};
 use crate::store::{StoreError, feed};
 
@@ -60,7 +61,8 @@ impl Waiting<'_> {
         if found.timeline != self.mark.timeline {
             return Look::OtherHistory;
         }
-        let of_rows = found.nodes.iter().map(|row| millis(row.lease_ms)).max().unwrap_or_default();
+        let leases = found.nodes.iter().map(|row| millis(row.lease_ms));
+        let of_rows = if has(Bug::ShortestLease) { leases.min() } else { leases.max() }.unwrap_or_default();
         self.longest = self.longest.max(of_rows);
         let count = i64::try_from(found.nodes.len()).unwrap_or(i64::MAX);
         if found.is_settling() {
@@ -94,11 +96,16 @@ impl Node {
         self.heard.fetch_max(mark.number, Ordering::Relaxed);
         let from = self.clock.since_boot();
         self.poke.notify_one();
+        if has(Bug::ConfirmWithoutWaiting) {
+            self.catch_up().await?;
+            return Ok(1);
+        }
         self.wait_for_rows(&mark, from).await
     }
 
     async fn confirm_embedded(&self) -> Result<i64, Unproven> {
         match self.role() {
+            Role::Command if has(Bug::CommandDoesNotWait) => {}
             Role::Command => sleep(EMBEDDED).await,
             Role::Plain => {}
             Role::Fast => {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::model::epoch::{EpochKind, Level};
 use crate::model::feed::{AsOf, Entry, History, Item, Tail};
 use crate::model::session::Session;
+use crate::seeded::{Bug, has};
 
 /// What a view says about a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,7 +246,7 @@ impl View {
     fn is_raised(&self, session: &Session) -> bool {
         let birth = &session.epochs;
         let above = |now: Option<&Told<i64>>, birth: Option<i64>| {
-            now.is_some_and(|(epoch, _)| birth.is_some_and(|birth| *epoch > birth))
+            now.is_some_and(|(epoch, _)| birth.is_some_and(|birth| is_above(*epoch, birth)))
         };
         above(self.global.as_ref(), Some(birth.global))
             || above(self.clients.get(session.client_id.as_str()), birth.client)
@@ -253,6 +254,16 @@ impl View {
             || above(session.device_id.and_then(|id| self.devices.get(&id)), birth.device)
             || above(session.consent_id.and_then(|id| self.consents.get(&id)), birth.consent)
     }
+}
+
+fn is_above(epoch: i64, birth: i64) -> bool {
+    if has(Bug::EpochOffByOne) {
+        return epoch > birth + 1;
+    }
+    if has(Bug::NewbornKilled) {
+        return epoch >= birth;
+    }
+    epoch > birth
 }
 
 /// Epochs are only ever raised.

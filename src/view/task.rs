@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::node::{EMBEDDED, Node, Role};
 use super::others::Others;
 use crate::clock::SinceBoot;
+use crate::seeded::{self, Bug, has};
 use crate::store::hints::{Listener, POLL};
 use crate::store::nodes::{self, NodeRow, PROTOCOL};
 use crate::store::{StoreError, feed};
@@ -101,8 +102,13 @@ impl Between {
         if kept.is_none() {
             node.drop_all();
             self.renewed = None;
+            let read = if has(Bug::RegistrationAfterFirstRead) { Some(read_first(node).await?) } else { None };
             *kept = Some(register(node, self.former).await?);
             self.former = None;
+            if let Some(from) = read {
+                node.grant(from, node.length / 10 * 9);
+                self.renewed = Some(from);
+            }
         }
         let Some(row) = kept else { return Ok(()) };
         let (now, pause) = (node.clock.since_boot(), node.length / 3);
@@ -163,6 +169,14 @@ async fn register(node: &Node, former: Option<Uuid>) -> Result<NodeRow, StoreErr
     Ok(row)
 }
 
+/// The first read before the registration, as [`Bug::RegistrationAfterFirstRead`] has it.
+async fn read_first(node: &Node) -> Result<SinceBoot, StoreError> {
+    let from = node.clock.since_boot();
+    node.catch_up().await?;
+    seeded::linger(node.length / 6).await;
+    Ok(from)
+}
+
 /// Tail, then view, then row, then lease: in this order.
 async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     let from = node.clock.since_boot();
@@ -172,8 +186,15 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     // first tail read there would be vouched for here.
     let timeline = node.view().timeline().to_owned();
     let next = NodeRow { applied, timeline, value: (node.draw)(now), ..row.clone() };
+    if has(Bug::RenewalAsUpsert) {
+        seeded::linger_every_other(node.length / 5 * 4).await;
+    }
     let mut tx = node.db.begin_pulse().await?;
-    let is_known = nodes::renew(&mut tx, &next, now).await?;
+    let mut is_known = nodes::renew(&mut tx, &next, now).await?;
+    if has(Bug::RenewalAsUpsert) && !is_known {
+        nodes::register(&mut tx, &next, now).await?;
+        is_known = true;
+    }
     tx.commit().await?;
     if !is_known {
         return Ok(Round::Lost);
@@ -184,7 +205,17 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
 }
 
 async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
+    if has(Bug::AcknowledgedBeforeApplied) {
+        let heard = feed::latest(&mut node.db.read_first().await?).await?.number;
+        say_applied(node, row, heard).await?;
+        seeded::linger(Duration::from_millis(50)).await;
+    }
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
+    say_applied(node, row, applied).await?;
+    Ok(Round::Fine)
+}
+
+async fn say_applied(node: &Node, row: &mut NodeRow, applied: i64) -> Result<(), StoreError> {
     if applied > row.applied {
         let next = NodeRow { applied, ..row.clone() };
         let mut tx = node.db.begin_pulse().await?;
@@ -193,7 +224,7 @@ async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError
         tx.commit().await?;
         *row = next;
     }
-    Ok(Round::Fine)
+    Ok(())
 }
 
 /// A clean stop: the row goes, so that nobody waits for it.

@@ -7,6 +7,7 @@ use super::record::{self, Read};
 use crate::cache::near::Copied;
 use crate::model::feed::History;
 use crate::secret::copies::CopySealer;
+use crate::seeded::{Bug, has};
 use crate::store::sessions::Whole;
 
 /// How records are written in this release.
@@ -21,7 +22,8 @@ pub(super) fn close(sealer: &CopySealer, history: &History, copy: &Copied<Whole>
     }
     let id = copy.value.record.session.session_id;
     let mut value = vec![VERSION];
-    value.extend(sealer.seal(&about(&id, history), &record::write(copy)));
+    let plain = record::write(copy);
+    value.extend(if has(Bug::RedisUnsealed) { plain } else { sealer.seal(&about(&id, history), &plain) });
     (value.len() <= MOST).then_some(value)
 }
 
@@ -30,6 +32,9 @@ pub(super) fn open(sealer: &CopySealer, history: &History, session: Uuid, value:
     let ([VERSION], rest) = value.split_first_chunk::<1>()? else { return None };
     if value.len() > MOST {
         return None;
+    }
+    if has(Bug::RedisUnsealed) {
+        return record::read(session, rest);
     }
     record::read(session, &sealer.open(&about(&session, history), rest)?)
 }

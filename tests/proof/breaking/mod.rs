@@ -7,6 +7,9 @@ mod postgres;
 mod redis;
 mod together;
 
+pub use self::postgres::promoted_lagging as promote_lagging;
+pub use self::redis::forged as forge_copies;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
@@ -96,7 +99,7 @@ impl Breaking<'_> {
     }
 
     /// A window: from just before something is broken until everything is healed and ready.
-    fn during(&mut self, kind: &str, target: impl ToString, act: impl FnOnce(&mut Self)) {
+    pub fn during(&mut self, kind: &str, target: impl ToString, act: impl FnOnce(&mut Self)) {
         let (kind, target) = (kind.to_owned(), target.to_string());
         let window = Window { kind: kind.clone(), target, begin: self.clock.now(), end: NEVER };
         let number = {
@@ -111,15 +114,8 @@ impl Breaking<'_> {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)[number].end = self.clock.now();
     }
 
-    /// Something that is over at once, inside a window: to be counted.
-    fn note(&self, kind: &str, target: impl ToString) {
-        let now = self.clock.now();
-        let window = Window { kind: kind.to_owned(), target: target.to_string(), begin: now, end: now };
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner).push(window);
-    }
-
     /// Lets it last: mostly short, sometimes as long as may be.
-    fn last(&mut self, least_ms: u64) {
+    pub fn last(&mut self, least_ms: u64) {
         sleep(self.span(least_ms));
     }
 
@@ -140,10 +136,4 @@ impl Breaking<'_> {
     fn has_sentinels(&self) -> bool {
         self.rig.copies.topology == Topology::Sentinels
     }
-}
-
-/// Between two faults: so long that clients see everything whole now and then.
-pub fn rest(dice: &mut Dice, most: Duration) {
-    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-    sleep(Duration::from_millis(dice.between(most / 4, most)));
 }

@@ -1,7 +1,6 @@
 //! Faults of PostgreSQL and its standby.
 
 use super::Breaking;
-use crate::dice::Dice;
 
 /// Killed, and started again as what it was.
 pub fn killed(breaking: &mut Breaking<'_>) {
@@ -77,7 +76,7 @@ pub fn locks_held(breaking: &mut Breaking<'_>) {
 /// Every connection is ended by an administrator.
 pub fn connections_ended(breaking: &mut Breaking<'_>) {
     breaking.during("connections ended", "primary", |breaking| {
-        let times = Dice::between(&mut breaking.dice, 1, 5);
+        let times = breaking.dice.between(1, 5);
         for _ in 0..times {
             let sql = "SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE datname = 'rescind'";
             let port = breaking.rig.databases.primary_port();
@@ -90,7 +89,6 @@ pub fn connections_ended(breaking: &mut Breaking<'_>) {
 impl Breaking<'_> {
     /// Kills the primary, and leads everybody to the standby that took over.
     pub fn promote(&mut self) {
-        self.note("promotion", "standby");
         self.rig.databases.promote();
         self.rig.lead_to_the_primary();
     }

@@ -56,7 +56,7 @@ pub fn flushed(breaking: &mut Breaking<'_>) {
 
 /// Killed while nobody had heard for a while what was written to it: then another takes over.
 pub fn lost_writes(breaking: &mut Breaking<'_>) {
-    breaking.during_redis("redis failover with lost writes", |breaking, server| {
+    breaking.during_redis("redis killed with writes lost", |breaking, server| {
         breaking.others(server).for_each(Redis::freeze);
         // Sentinels hold a frozen one for dead after 0.7 s; it needs not be longer.
         std::thread::sleep(Duration::from_millis(breaking.dice.between(100, 1_500)));
@@ -69,7 +69,7 @@ pub fn lost_writes(breaking: &mut Breaking<'_>) {
 
 /// Started again with what it held a while ago.
 pub fn old_dump(breaking: &mut Breaking<'_>) {
-    breaking.during_redis("redis with an old dump", |breaking, server| {
+    breaking.during_redis("redis killed and started with an old dump", |breaking, server| {
         let _ = breaking.redis(server).try_ask::<()>(&[b"SAVE"]);
         breaking.last(500);
         breaking.redis(server).restart();

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::pool::{Asked, Pool};
-pub use self::site::{NODES, Site};
+pub use self::site::{NODES, Site, hear};
 use super::dice::Dice;
 use super::history::{Clock, History, Nanos, at};
 use super::recorder::Recorder;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::super::history::{Check, Kind, Nanos, Outcome, Said, Session, Verb};
 use super::super::recorder::Came;
+use super::super::rules::LIMITED;
 use super::pool::{Asked, Held};
 use super::site::{CALL_LIMIT, CHECK_LIMIT, NODES, field, hear, is_unsure};
 use super::{Me, Work};
@@ -95,6 +96,8 @@ fn outcome(heard: Option<&Seen>, refusal: Option<(StatusCode, &str)>) -> (Outcom
         StatusCode::OK => (Outcome::Confirmed, field(seen, "incident_id")),
         _ if is_refusal => (Outcome::Refused, note()),
         _ if is_unsure(seen) => (Outcome::Unconfirmed, note()),
+        // A Redis that lost its counts leaves a minute in which a caller has one at a time, however high the limits are.
+        StatusCode::TOO_MANY_REQUESTS => (Outcome::Unconfirmed, Some(LIMITED.to_owned())),
         other => (Outcome::Odd(other.as_u16()), note()),
     }
 }

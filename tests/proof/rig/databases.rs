@@ -13,6 +13,9 @@ use super::postgres::Postgres;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A rewound server that does not follow within this time is made anew.
+const REWOUND: Duration = Duration::from_secs(10);
+
 /// The pair. Everything here waits, and is called outside of the runtime's threads.
 pub struct Databases {
     servers: [Postgres; 2],
@@ -71,10 +74,18 @@ impl Databases {
     pub fn rebuild(&mut self) {
         let port = self.primary_port();
         self.replication.lead_to(port);
-        let standby = self.standby();
-        standby.kill();
-        standby.follow(port);
-        standby.start();
+        self.standby().kill();
+        // The new history must be on disk before anybody is turned back to it.
+        let _ = self.ask(port, "CHECKPOINT");
+        if self.standby().rewind(port) {
+            self.standby().start();
+            if self.has_both_within(REWOUND) {
+                return;
+            }
+            self.standby().kill();
+        }
+        self.standby().copy(port);
+        self.standby().start();
         self.until_both();
     }
 
@@ -90,16 +101,24 @@ impl Databases {
 
     /// Waits until a commit has somebody to wait for.
     pub fn until_both(&mut self) {
+        assert!(self.has_both_within(PATIENCE), "there is no synchronous standby: {}", self.logs());
+    }
+
+    /// The same, for so long, and not for one that has ended.
+    fn has_both_within(&mut self, patience: Duration) -> bool {
         let sql = "SELECT count(*)::text FROM pg_stat_replication WHERE sync_state = 'sync'";
-        self.until("a synchronous standby", |both| {
-            let is_there = both.says(both.primary_port(), sql) == "1";
-            if !both.standby().is_running() {
-                let standby = both.standby();
-                standby.kill();
-                standby.start();
+        let began = Instant::now();
+        while began.elapsed() < patience && self.standby().is_running() {
+            if self.says(self.primary_port(), sql) == "1" {
+                return true;
             }
-            is_there
-        });
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+
+    fn logs(&self) -> String {
+        format!("{}\n---\n{}", self.servers[0].log(), self.servers[1].log())
     }
 
     /// The text that a server answers with; nothing if it does not.
@@ -131,9 +150,7 @@ impl Databases {
     fn until(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) {
         let began = Instant::now();
         while !is_so(self) {
-            if began.elapsed() > PATIENCE {
-                panic!("there is not {what}: {}\n---\n{}", self.servers[0].log(), self.servers[1].log());
-            }
+            assert!(began.elapsed() < PATIENCE, "there is not {what}: {}", self.logs());
             std::thread::sleep(Duration::from_millis(50));
         }
     }

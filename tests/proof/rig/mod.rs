@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use self::databases::Databases;
 use self::link::{Link, Weather};
-use self::nodes::{NODES, Nodes};
+use self::nodes::{NODES, Nodes, Own};
 use self::redis::{Copies, Topology};
 use crate::dice::Dice;
 use crate::support::database::TestDatabase;
@@ -35,7 +35,9 @@ pub struct Making {
     /// The longest lease of a node, in seconds, 1 to 30. Each start of a node draws its own.
     pub lease: u64,
     /// What is the same on all nodes.
-    pub settings: Vec<(String, String)>,
+    pub settings: Own,
+    /// What each node has besides, which wins.
+    pub own: [Own; NODES],
 }
 
 /// All of it.
@@ -76,6 +78,9 @@ impl Rig {
             ]
         });
         let nodes = handle.block_on(Nodes::prepare(folder, &making.settings, own));
+        for (node, own) in making.own.iter().enumerate() {
+            own.iter().for_each(|(name, value)| nodes.set_own(node, name, value));
+        }
         for node in 0..NODES {
             handle.block_on(nodes.start(node));
         }
@@ -101,6 +106,11 @@ impl Rig {
     /// Draws the lease of a node's next life.
     pub fn draw_lease(&self, node: usize, dice: &mut Dice) {
         self.nodes.set_own(node, "RESCIND_LEASE", &dice.between(1, self.making.lease).to_string());
+    }
+
+    /// The longest lease of a node, in seconds.
+    pub fn longest_lease(&self) -> u64 {
+        self.making.lease
     }
 
     /// Waits until every node is ready; how long that took, or which was not ready in time and what it complained of.

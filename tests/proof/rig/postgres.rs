@@ -1,6 +1,7 @@
 //! One PostgreSQL server of the rig: in a folder of its own, on a port that stays, killed as a whole.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,29 +17,28 @@ use crate::support::program::free_port;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What both servers run with. Either may have to be the primary: then it waits for the other.
-const SETTINGS: [&str; 20] = [
-    "listen_addresses=127.0.0.1",
+const SETTINGS: [(&str, &str); 19] = [
+    ("listen_addresses", "127.0.0.1"),
     // Commits that wait for a standby that is away keep their connection, also when who asked has long gone.
-    "max_connections=600",
-    "shared_buffers=48MB",
-    "wal_level=replica",
-    "hot_standby=on",
-    "wal_log_hints=on",
-    "wal_keep_size=512MB",
-    "max_wal_size=256MB",
-    "max_wal_senders=8",
-    "wal_sender_timeout=4s",
-    "wal_receiver_timeout=4s",
-    "wal_receiver_status_interval=1s",
-    "wal_retrieve_retry_interval=200ms",
-    "recovery_target_timeline=latest",
-    "synchronous_standby_names=standby",
+    ("max_connections", "600"),
+    ("shared_buffers", "48MB"),
+    ("wal_level", "replica"),
+    ("hot_standby", "on"),
+    ("wal_keep_size", "512MB"),
+    ("max_wal_size", "256MB"),
+    ("max_wal_senders", "8"),
+    ("wal_sender_timeout", "4s"),
+    ("wal_receiver_timeout", "4s"),
+    ("wal_receiver_status_interval", "1s"),
+    ("wal_retrieve_retry_interval", "200ms"),
+    ("recovery_target_timeline", "latest"),
+    ("synchronous_standby_names", "standby"),
     // Leaves nothing in /dev/shm when it is killed.
-    "dynamic_shared_memory_type=mmap",
-    "autovacuum_naptime=20s",
-    "log_min_messages=warning",
-    "restart_after_crash=off",
-    "full_page_writes=on",
+    ("dynamic_shared_memory_type", "mmap"),
+    ("autovacuum_naptime", "20s"),
+    ("log_min_messages", "warning"),
+    ("restart_after_crash", "off"),
+    ("full_page_writes", "on"),
 ];
 
 /// A server, running or not.
@@ -66,35 +66,44 @@ impl Postgres {
     pub fn initialize(&self) {
         let data = self.data();
         let arguments = ["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
-        self.program("initdb", &arguments).expect("initdb");
+        // `pg_rewind` wants checksums.
+        self.program("initdb", &[arguments.as_slice(), &["-k"]].concat()).expect("initdb");
+        // In the file, where also the recovery before a rewind finds them: it may not run with less.
+        let mut file =
+            fs::File::options().append(true).open(self.folder.join("data/postgresql.conf")).expect("settings");
+        SETTINGS.iter().for_each(|(name, value)| writeln!(file, "{name} = '{value}'").expect("written"));
     }
 
-    /// Makes its data those of a standby of a server, from what it has, or from nothing.
-    pub fn follow(&self, primary: u16) {
+    /// Turns its data back to where a server has them from; false if that can't be done.
+    pub fn rewind(&self, primary: u16) -> bool {
         let source = format!("host=127.0.0.1 port={primary} user=postgres dbname=postgres");
-        let data = self.data();
-        let rewound = fs::exists(self.folder.join("data/PG_VERSION")).unwrap_or(false)
-            && self.program("pg_rewind", &["-D", &data, "--source-server", &source, "--no-sync"]).is_ok();
-        if !rewound {
-            let _ = fs::remove_dir_all(&data);
-            let port = primary.to_string();
-            let arguments = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", "fast", "--no-sync"];
-            self.program("pg_basebackup", &arguments).expect("pg_basebackup");
-        }
+        let arguments = ["-D", &self.data(), "--source-server", &source, "--no-sync"];
+        let has_data = fs::exists(self.folder.join("data/PG_VERSION")).unwrap_or(false);
+        has_data && self.program("pg_rewind", &arguments).is_ok() && self.will_follow()
+    }
+
+    /// Takes all its data from a server.
+    pub fn copy(&self, primary: u16) {
+        let (data, port) = (self.data(), primary.to_string());
+        let _ = fs::remove_dir_all(&data);
+        let arguments = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", "fast", "--no-sync"];
+        self.program("pg_basebackup", &arguments).expect("pg_basebackup");
+        self.will_follow();
+    }
+
+    fn will_follow(&self) -> bool {
         fs::write(self.folder.join("data/standby.signal"), "").expect("written");
         if let Some((user, group)) = owner() {
             let file = self.folder.join("data/standby.signal");
             std::os::unix::fs::chown(file, Some(user), Some(group)).expect("given away");
         }
+        true
     }
 
     /// Starts it, as what its data say.
     pub fn start(&mut self) {
         let mut command = as_owner(&program_path("postgres"));
         command.args(["-D", &self.data(), "-p", &self.port.to_string(), "-k", &self.folder.display().to_string()]);
-        for setting in SETTINGS {
-            command.args(["-c", setting]);
-        }
         let source = format!(
             "primary_conninfo=host=127.0.0.1 port={} user=postgres application_name=standby connect_timeout=3",
             self.source

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::history::{Call, History, NEVER, Nanos, Outcome, SECOND, Said, Verb, Window, at};
 use super::kills::{latest, may_lift};
-use super::{Rule, Violation, seconds};
+use super::{LIMITED, Rule, Violation, seconds};
 
 /// How long after a fault was healed, and the lease ran out that may have been missed meanwhile, a node may still be unsure:
 /// a statement that hangs is given up after 3 s, and only then the next renewal is tried; and two seconds because this runs
@@ -53,6 +53,7 @@ pub fn unsure(history: &History, windows: &[Window]) -> Vec<Violation> {
         .iter()
         .filter(is_over)
         .filter(|call| matches!(call.outcome, Outcome::Unconfirmed | Outcome::Lost))
+        .filter(|call| call.note.as_deref() != Some(LIMITED))
         .filter(|call| !broken.touches(call.begin, call.end))
         .map(|call| tell(Rule::UnsureWithoutCause, history, call, &format!("{:?}", call.outcome)));
     checks.chain(calls).collect()

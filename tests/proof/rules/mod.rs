@@ -21,6 +21,9 @@ use std::fmt;
 use self::kills::Kills;
 use super::history::{Check, History, NEVER, Nanos, SECOND, Said, Window, at};
 
+/// The note of a call that a limit refused. It says nothing of tokens, and may come in the minute after any fault of Redis.
+pub const LIMITED: &str = "a limit";
+
 /// What was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
