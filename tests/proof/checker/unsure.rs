@@ -45,6 +45,9 @@ fn r4_windows_that_meet_are_one_and_others_are_not() {
     let (_, token) = story.session(0, 0..10);
     story.broken(40_000..41_000).broken(0..100).broken(50..5_000).check(token, 0, Said::Unsure, 4_000..4_010);
     story.is_fine();
+    let mut around = story.clone();
+    around.broken(0..39_000).broken(100..200).check(token, 0, Said::Unsure, 30_000..30_010);
+    around.is_fine();
     story.check(token, 0, Said::Unsure, 30_000..30_010);
     story.is_caught(Rule::UnsureWithoutCause);
 }
