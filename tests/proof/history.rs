@@ -205,6 +205,8 @@ pub struct History {
     pub checks: Vec<Check>,
     /// All other calls, in the order in which they began.
     pub calls: Vec<Call>,
+    /// When the machine was slow by itself.
+    pub slow: Vec<(Nanos, Nanos)>,
 }
 
 /// Into a vector, by number.

@@ -112,6 +112,11 @@ impl Recorder {
         self.inner().history.checks.push(check);
     }
 
+    /// The machine was slow by itself.
+    pub fn was_slow(&self, begin: Nanos, end: Nanos) {
+        self.inner().history.slow.push((begin, end));
+    }
+
     /// A call is about to be sent.
     pub fn begin(&self, by: u16, node: usize, verb: Verb) -> Open {
         let node = u8::try_from(node).unwrap_or(u8::MAX);

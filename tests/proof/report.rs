@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::history::{History, Outcome, Said, Verb, Window};
 use super::linear::Compared;
+use super::rules::calls::whole;
 use super::rules::{Rule, Violation};
 
 /// Versions of what was run.
@@ -63,6 +64,10 @@ pub struct Report {
     pub lasted: Duration,
     /// Versions.
     pub versions: Versions,
+    /// How long of it nothing was broken, and the machine not slow by itself: only then silence counts.
+    pub whole: Duration,
+    /// How long of it the machine was slow by itself.
+    pub slow: Duration,
     /// Settings that matter, in words.
     pub settings: Vec<String>,
     /// Checks by answer.
@@ -139,6 +144,8 @@ impl Report {
         }
         let end = history.checks.iter().map(|check| check.end).max().unwrap_or(0);
         report.lasted = Duration::from_nanos(end);
+        report.whole = Duration::from_nanos(whole(history, windows));
+        report.slow = history.slow.iter().map(|(begin, end)| Duration::from_nanos(end - begin)).sum();
         report.largest_lockdown = largest_lockdown(history);
         report.violations = violations.to_vec();
         report
@@ -148,6 +155,8 @@ impl Report {
     pub fn add(&mut self, other: Self) {
         self.seeds.extend(other.seeds);
         self.lasted += other.lasted;
+        self.whole += other.whole;
+        self.slow += other.slow;
         other.checks.into_iter().for_each(|(said, count)| *self.checks.entry(said).or_insert(0) += count);
         other.calls.into_iter().for_each(|(call, count)| *self.calls.entry(call).or_insert(0) += count);
         other.faults.into_iter().for_each(|(kind, count)| *self.faults.entry(kind).or_insert(0) += count);
@@ -242,6 +251,15 @@ pub fn text(report: &Report) -> String {
     let minutes = report.lasted.as_secs_f64() / 60.0;
     let seeds = report.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let _ = writeln!(out, "{verdict} Clients worked for {minutes:.1} minutes. Seeds: {seeds}.\n");
+    let _ = writeln!(
+        out,
+        "For {:.1} minutes of that nothing was broken, nor had been a lease and {} s before, nor was the machine slow by itself: \
+         only then a 503 counts as wrong. It was slow by itself (a commit beside the run took more than 150 ms) for {:.1} \
+         minutes, while something was broken or not.\n",
+        report.whole.as_secs_f64() / 60.0,
+        super::rules::calls::MARGIN / super::history::SECOND,
+        report.slow.as_secs_f64() / 60.0,
+    );
     let Versions { postgres, redis, rustc, kernel } = &report.versions;
     let _ = writeln!(
         out,

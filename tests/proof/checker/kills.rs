@@ -224,6 +224,9 @@ fn nobody_gets_in_who_is_locked_for_certain() {
         let mut lifted = story.clone();
         lifted.call(Verb::Unlock { customer: 0 }, Confirmed, 350..500);
         lifted.is_fine();
+        let mut later = story.clone();
+        later.call(Verb::Unlock { customer: 0 }, Confirmed, 400..500);
+        later.is_caught(Rule::ActiveAfterConfirmed);
         let mut refused = story.clone();
         refused.call(Verb::Unlock { customer: 0 }, Refused, 250..260);
         assert_eq!(refused.verdicts(), [Rule::ActiveAfterConfirmed, Rule::Forgotten]);

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use crate::dice::Dice;
-use crate::history::{MS, Outcome, Said, Verb};
+use crate::history::{History, MS, Outcome, Said, Verb};
 use crate::linear::{Compared, differences};
 use crate::rules;
 use crate::story::{LEASE, Story};
@@ -52,11 +52,12 @@ fn lived(dice: &mut Dice) -> Story {
     story
 }
 
-/// The same with one answer turned round, or moved in time, or with a kill gone or moved.
+/// The same with one answer turned round, or moved in time, or with a kill gone or moved, or with nodes that never heard of any.
 fn changed(mut story: Story, dice: &mut Dice) -> Story {
     let history = &mut story.history;
     let calls = history.calls.len();
-    match dice.below(5) {
+    let deaf = u8::try_from(dice.below(3)).unwrap();
+    match dice.below(7) {
         0 if calls > 0 => {
             history.calls.remove(dice.below(calls));
         }
@@ -71,6 +72,8 @@ fn changed(mut story: Story, dice: &mut Dice) -> Story {
             let later = dice.between(0, 1_000) * MS;
             (check.begin, check.end) = (check.begin + later, check.end + later);
         }
+        3 => deafen(history, |node| node == deaf),
+        4 => deafen(history, |_| true),
         _ => {
             let number = dice.below(history.checks.len());
             let check = &mut history.checks[number];
@@ -79,6 +82,13 @@ fn changed(mut story: Story, dice: &mut Dice) -> Story {
     }
     history.calls.sort_by_key(|call| call.begin);
     story
+}
+
+fn deafen(history: &mut History, is_deaf: impl Fn(u8) -> bool) {
+    let checks = history.checks.iter_mut();
+    checks
+        .filter(|check| is_deaf(check.node) && check.said == Said::Inactive)
+        .for_each(|check| check.said = Said::Active);
 }
 
 fn compared(story: &Story) -> Compared {

@@ -14,6 +14,7 @@
 mod minted;
 mod pages;
 mod pool;
+mod pulse;
 mod site;
 mod turns;
 mod verbs;
@@ -112,7 +113,8 @@ pub async fn start(site: Site, plan: Plan, clock: Clock) -> Working {
     }
     let pool = Mutex::new(Pool::of(customers));
     let work = Arc::new(Work { site, plan, recorder, pool, stop: AtomicBool::new(false) });
-    let tasks = (0..plan.clients).map(|number| tokio::spawn(client(work.clone(), number))).collect();
+    let mut tasks: Vec<_> = (0..plan.clients).map(|number| tokio::spawn(client(work.clone(), number))).collect();
+    tasks.push(tokio::spawn(pulse::beat(work.clone())));
     Working { work, tasks }
 }
 

@@ -11,13 +11,15 @@ use super::{LIMITED, Rule, Violation, seconds};
 /// beside three nodes, two databases and their faults on two cores, where a task that is due may wait that long.
 pub const MARGIN: Nanos = 5 * SECOND;
 
-/// The spans in which something was broken, each with what follows of it; sorted, and none meets another.
+/// The spans in which something was broken, or the machine slow by itself, each with what follows of it; sorted, and none meets another.
 struct Broken(Vec<(Nanos, Nanos)>);
 
 impl Broken {
-    fn of(windows: &[Window], lease: Nanos) -> Self {
-        let after = lease.saturating_add(MARGIN);
-        let mut spans: Vec<_> = windows.iter().map(|window| (window.begin, window.end.saturating_add(after))).collect();
+    fn of(history: &History, windows: &[Window]) -> Self {
+        let after = history.lease.saturating_add(MARGIN);
+        let broken = windows.iter().map(|window| (window.begin, window.end));
+        let all = broken.chain(history.slow.iter().copied());
+        let mut spans: Vec<_> = all.map(|(begin, end)| (begin, end.saturating_add(after))).collect();
         spans.sort_unstable();
         let mut merged: Vec<(Nanos, Nanos)> = Vec::new();
         for (begin, end) in spans {
@@ -36,9 +38,17 @@ impl Broken {
     }
 }
 
+/// How much of a time nothing was broken, and the machine was not slow: when R4 holds.
+pub fn whole(history: &History, windows: &[Window]) -> Nanos {
+    let end = history.checks.iter().map(|check| check.end).max().unwrap_or(0);
+    let Broken(spans) = Broken::of(history, windows);
+    let broken: Nanos = spans.iter().map(|(begin, until)| (*until).min(end).saturating_sub((*begin).min(end))).sum();
+    end - broken
+}
+
 /// R4.
 pub fn unsure(history: &History, windows: &[Window]) -> Vec<Violation> {
-    let broken = Broken::of(windows, history.lease);
+    let broken = Broken::of(history, windows);
     let checks = history
         .checks
         .iter()

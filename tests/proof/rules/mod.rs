@@ -6,7 +6,8 @@
 //! - R2 never active again once inactive: at the same node at once, at every other one when the lease is over that it may
 //!   have had then (a kill that nobody confirmed yet reaches nodes one by one, and only this is promised until it is);
 //! - R3 active whenever a check began and ended before any kill was sent and a second before expiry;
-//! - R4 503 or no answer only while something is broken, and for a lease and a margin afterwards;
+//! - R4 503 or no answer only while something is broken, or the machine is slow by itself, and for a lease and a margin
+//!   afterwards;
 //! - R5 what was acknowledged is there at the end: `ledger`; and no answer says in between that it is not;
 //! - refresh: one winner, the identical pair within the grace and no pair after it, reuse ends the session.
 //!
