@@ -8,8 +8,9 @@ use rescind::model::epoch::EpochKind;
 use rescind::model::feed::Mark;
 use rescind::secret::random;
 use rescind::store::nodes::{self, NodeRow, PROTOCOL, Registered};
-use rescind::store::{Db, StoreError, epochs, facts, feed};
+use rescind::store::{Conn, Db, StoreError, epochs, facts, feed};
 use rescind::view::confirm::Unproven;
+use rescind::view::memory::View;
 use rescind::view::node::{Making, Node, Role};
 use tokio::time::{sleep, timeout};
 
@@ -123,6 +124,73 @@ async fn sto_05_a_node_whose_row_is_gone_registers_anew_under_another_id() {
             .await;
         until("a lease again", async || node.is_fresh()).await;
         assert!(node.view().standing().life > life, "copies of before are good for nothing");
+    })
+    .await;
+}
+
+/// Holds what a statement locks, as somebody else, until it is rolled back.
+async fn hold(db: &Db, lock: &'static str) -> Conn {
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(lock, &[]).await.unwrap();
+    tx
+}
+
+/// Waits until a statement waits for a lock.
+async fn until_waited_for(db: &Db) {
+    let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("somebody waits for the lock", async || {
+        db.read().await.unwrap().value::<i64>(sql, &[]).await.unwrap() > Some(0)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_05_held_a_node_reads_nothing_of_the_feed_before_its_registration_is_committed() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        let mark = raise(&db).await;
+        let held = hold(&db, "LOCK TABLE nodes IN SHARE MODE").await;
+        let (node, _) = node(&db, 5);
+        let _serving = node.serve(Role::Fast);
+        until_waited_for(&db).await;
+        assert_eq!((node.view().applied(), node.is_fresh()), (None, false), "read before it was registered");
+        drop(held);
+        until("a lease", async || node.is_fresh()).await;
+        assert!(node.view().applied() >= Some(mark.number));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sto_05_held_a_renewal_that_finds_its_row_gone_vouches_for_nothing_it_read_before() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        let (node, clock) = node(&db, 3);
+        let serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh()).await;
+        let row = list(&db).await.nodes[0].clone();
+        // The next renewal has read the tail, and waits at its row. Its old lease is let run out.
+        let mut held = hold(&db, "SELECT 1 FROM nodes FOR UPDATE").await;
+        until_waited_for(&db).await;
+        clock.sleep(Duration::from_millis(2_000));
+        assert!(!node.is_fresh());
+        // Others took it for dead, and confirmed without it.
+        held.execute("DELETE FROM nodes", &[]).await.unwrap();
+        held.commit().await.unwrap();
+        let mark = raise(&db).await;
+        while !node.is_fresh() {
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            node.ask(View::applied).is_some_and(|applied| applied >= Some(mark.number)),
+            "vouched for, and not known"
+        );
+        assert_ne!(list(&db).await.nodes[0].node_id, row.node_id, "registered anew");
+        serving.stop().await;
     })
     .await;
 }

@@ -52,6 +52,7 @@ mod pkce;
 mod places;
 mod proxies;
 mod races_code;
+mod races_held;
 mod races_refresh;
 mod rates;
 mod receipts;

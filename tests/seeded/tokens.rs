@@ -57,7 +57,7 @@ async fn epochs_reread() {
         stranger.get(&authorize_path(MOBILE, &[])).await;
         let page = stranger.get("/login").await;
         stranger.type_password(&page, JOHN, "not the password").await;
-        let mut held = Held::take(&server, "SELECT 1 FROM throttles FOR UPDATE").await;
+        let held = Held::take(&server, "SELECT 1 FROM throttles FOR UPDATE").await;
         let mut browser = Browser::new(&server);
         let path = authorize_path(MOBILE, &[]);
         let signing_in = browser.authorize(&path, JOHN);
