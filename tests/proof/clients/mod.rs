@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::pool::{Asked, Pool};
+#[allow(unused_imports, reason = "the scenes of seeded bugs ask by themselves")]
 pub use self::site::{NODES, Site, hear};
 use super::dice::Dice;
 use super::history::{Clock, History, Nanos, at};
