@@ -10,6 +10,7 @@
 //! - [`Working::end`]`().await` stops them, asks once more about everything they remember, at every node, and gives the
 //!   history: everything must have been healed by then, or a window must still be open;
 //! - then `rules::check(&history, &windows)` and `ledger::check(&app, &history)`.
+#![allow(dead_code, reason = "each of the binaries that share it uses a part")]
 
 mod minted;
 mod pages;
@@ -179,16 +180,6 @@ impl Working {
     /// How many checks, and other calls, were made so far.
     pub fn counts(&self) -> (usize, usize) {
         self.work.recorder.counts()
-    }
-
-    /// The same database and keys, in this process.
-    pub fn app(&self) -> Arc<rescind::app::App> {
-        self.work.site.app.clone()
-    }
-
-    /// Where the nodes listen, to be told of new addresses.
-    pub fn site(&self) -> &Site {
-        &self.work.site
     }
 
     /// Lets them end, and asks once more about everything that is remembered, at every node. A client that was surprised
