@@ -7,7 +7,9 @@ mod postgres;
 mod redis;
 mod together;
 
+#[cfg(feature = "seeded-bugs")]
 pub use self::postgres::promoted_lagging as promote_lagging;
+#[cfg(feature = "seeded-bugs")]
 pub use self::redis::forged as forge_copies;
 
 use std::sync::{Arc, Mutex, PoisonError};

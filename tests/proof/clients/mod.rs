@@ -15,7 +15,7 @@ mod minted;
 mod pages;
 mod pool;
 mod pulse;
-mod site;
+pub mod site;
 mod turns;
 mod verbs;
 
@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::pool::{Asked, Pool};
-pub use self::site::{NODES, Site, hear};
+pub use self::site::{NODES, Site};
 use super::dice::Dice;
 use super::history::{Clock, History, Nanos, at};
 use super::recorder::Recorder;
@@ -178,16 +178,6 @@ impl Working {
     /// How many checks, and other calls, were made so far.
     pub fn counts(&self) -> (usize, usize) {
         self.work.recorder.counts()
-    }
-
-    /// The same database and keys, in this process.
-    pub fn app(&self) -> Arc<rescind::app::App> {
-        self.work.site.app.clone()
-    }
-
-    /// Where the nodes listen, to be told of new addresses.
-    pub fn site(&self) -> &Site {
-        &self.work.site
     }
 
     /// Lets them end, and asks once more about everything that is remembered, at every node. A client that was surprised

@@ -10,7 +10,8 @@ use rustix::process::Signal;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use crate::clients::{Site, hear};
+use crate::clients::Site;
+use crate::clients::site::hear;
 use crate::rig::{Making, Rig};
 use crate::rules::Rule;
 use crate::support::minted::db_access_token;
