@@ -129,6 +129,9 @@ impl Ran {
         for difference in &self.compared.differences {
             println!("WRONG: the two checkers disagree: {difference}");
         }
+        if let Some(after) = self.seen_after {
+            println!("it was seen after {after:.1?}");
+        }
         let session = self.violations.iter().find_map(|violation| violation.session);
         let part = session.map_or_else(|| self.history.clone(), |session| self.history.about(session));
         let file = folder.join("proof-failed.json");

@@ -118,6 +118,7 @@ impl Rig {
     }
 
     /// The longest lease of a node, in seconds.
+    #[cfg(feature = "seeded-bugs")]
     pub fn longest_lease(&self) -> u64 {
         self.making.lease
     }

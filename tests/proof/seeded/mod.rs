@@ -96,8 +96,9 @@ fn is_wrong_verdict(rule: Rule) -> bool {
         | Rule::FalseInactive
         | Rule::Forgotten
         | Rule::Branch
-        | Rule::FalseRefusal => true,
-        Rule::UnsureWithoutCause | Rule::Late | Rule::Odd => false,
+        | Rule::FalseRefusal
+        | Rule::Late => true,
+        Rule::UnsureWithoutCause | Rule::Odd => false,
     }
 }
 
