@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rescind::app::App;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use self::clients::{NODES, Plan, Site};
 use crate::support::KEY;
@@ -29,7 +29,7 @@ use crate::support::program::Folder;
 
 #[allow(clippy::disallowed_methods, reason = "how long it runs is up to whoever runs it")]
 fn checks() -> usize {
-    std::env::var("TEST_PROOF_CHECKS").map_or(4_000, |text| text.parse().expect("TEST_PROOF_CHECKS is a number"))
+    std::env::var("TEST_PROOF_CHECKS").map_or(3_000, |text| text.parse().expect("TEST_PROOF_CHECKS is a number"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,6 +81,8 @@ async fn with_nothing_broken_everything_that_clients_see_is_right() {
 /// The ledger is no rubber stamp: whatever is taken out of the database, it misses.
 async fn assert_missing_is_found(app: &App, history: &history::History) {
     let mut conn = PgConnection::connect(app.settings.database_url.expose()).await.expect("the database");
+    // Not even its owner may delete from the audit trail otherwise.
+    conn.execute("SET session_replication_role = replica").await.expect("a superuser");
     let mut before = 0;
     for sql in [
         "UPDATE incidents SET closed_at = NULL WHERE closed_at IS NOT NULL",
