@@ -176,7 +176,7 @@ async fn sto_05_held_a_renewal_that_finds_its_row_gone_vouches_for_nothing_it_re
         // The next renewal has read the tail, and waits at its row. Its old lease is let run out.
         let mut held = hold(&db, "SELECT 1 FROM nodes FOR UPDATE").await;
         until_waited_for(&db).await;
-        clock.sleep(Duration::from_millis(2_000));
+        clock.sleep(Duration::from_secs(2));
         assert!(!node.is_fresh());
         // Others took it for dead, and confirmed without it.
         held.execute("DELETE FROM nodes", &[]).await.unwrap();

@@ -28,7 +28,7 @@ mod seeded;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime};
 
@@ -41,6 +41,10 @@ use crate::support::guardian::{self, Guardian};
 
 /// The longest lease of a node, in seconds: short, so that much happens.
 const LEASE: u64 = 3;
+/// See `rules::calls::MARGIN`, to which a lease is added.
+const QUIET: Duration = Duration::from_secs(14);
+/// A run of so many seconds is a long one.
+const LONG: u64 = 600;
 /// For how long a refresh may be repeated, in seconds.
 const GRACE: u64 = 3;
 
@@ -75,13 +79,18 @@ async fn end_at_a_signal(folder: PathBuf) {
 
 /// Everything that was asked for; whether all of it was as it should be.
 fn prove(options: &Options, folder: &Path, handle: &Handle) -> bool {
-    let mut report = Report { seeds: vec![options.seed], ..Report::default() };
-    let mut is_good = true;
-    if options.seconds > 0 {
-        let (found, is_run_good) = break_everything(options, folder, handle);
-        report = found;
+    if let Some(file) = &options.judge {
+        return judge(file);
+    }
+    let (mut report, mut is_good) = (Report::default(), true);
+    for (number, (topology, seconds)) in parts(options).into_iter().enumerate() {
+        println!("seed {}, {seconds} s, Redis: {topology:?}", options.seed);
+        let making = making(folder, &format!("rig{number}"), topology);
+        let (found, is_run_good) = break_everything(options, (making, seconds), handle);
+        report.add(found);
         is_good &= is_run_good;
     }
+    report.seeds = vec![options.seed];
     #[cfg(feature = "seeded-bugs")]
     {
         report.seeded = seeded::all(options, folder, handle);
@@ -95,6 +104,25 @@ fn prove(options: &Options, folder: &Path, handle: &Handle) -> bool {
         report::append_seeded(file, &report).expect("the report is written");
     }
     is_good && report.is_good()
+}
+
+/// What the rules say of a run that was kept.
+fn judge(file: &Path) -> bool {
+    let (history, windows) = history::History::load(file).expect("a run that was kept");
+    let violations = rules::check(&history, &windows);
+    violations.iter().for_each(|violation| println!("{violation}"));
+    violations.is_empty()
+}
+
+/// How Redis is run, and for how long: a short run has one or the other, as its seed says; a long one is a cluster at its end.
+fn parts(options: &Options) -> Vec<(Topology, u64)> {
+    let all = options.seconds;
+    match (all, options.is_cluster || options.seed.is_multiple_of(4)) {
+        (0, _) => Vec::new(),
+        (LONG.., _) => vec![(Topology::Sentinels, all - all / 4), (Topology::Cluster, all / 4)],
+        (_, true) => vec![(Topology::Cluster, all)],
+        (_, false) => vec![(Topology::Sentinels, all)],
+    }
 }
 
 /// How a rig is made for a run, in a folder of its own.
@@ -113,16 +141,16 @@ fn new_folder(folder: &Path, name: &str) -> PathBuf {
     folder
 }
 
-/// The run with all faults.
-fn break_everything(options: &Options, folder: &Path, handle: &Handle) -> (Report, bool) {
-    let topology = if options.is_cluster { Topology::Cluster } else { Topology::Sentinels };
+/// A run with all faults.
+fn break_everything(options: &Options, (making, seconds): (Making, u64), handle: &Handle) -> (Report, bool) {
     let run = Run {
         seed: options.seed,
-        length: Duration::from_secs(options.seconds),
+        length: Duration::from_secs(seconds),
         longest: Duration::from_secs(options.longest),
         rest: Duration::from_secs(3),
         look: Duration::from_mins(1),
-        making: making(folder, "rig", topology),
+        ends_at: |_| true,
+        making,
         work: clients::Plan {
             seed: options.seed,
             per_second: options.per_second,
@@ -130,14 +158,18 @@ fn break_everything(options: &Options, folder: &Path, handle: &Handle) -> (Repor
             grace: Duration::from_secs(GRACE),
             ..clients::Plan::default()
         },
+        keep: options.keep.clone(),
     };
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let ran = run.go(handle, |breaking| {
         let name = breaking.once(options.only.as_deref());
         println!("{:8.1} s  {name}", began.elapsed().as_secs_f64());
+        // Now and then nothing is broken for so long that no 503 is excused any more.
+        if breaking.dice.once_in(8) {
+            std::thread::sleep(QUIET);
+        }
     });
     let mut report = Report::of(&ran.history, &ran.windows, &ran.violations);
-    report.seeds = vec![options.seed];
     report.versions = Versions::read(&ran.postgres);
     report.compared = ran.compared.clone();
     report.remarks.extend(ran.complaints.iter().cloned());

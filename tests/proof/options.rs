@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// How to use it.
 pub const USAGE: &str =
     "proof [--minutes N | --seconds N] [--seed S] [--report FILE] [--append FILE] [--bugs none|three|all|NAME]
-      [--bug-seconds N] [--only FAULT] [--cluster] [--longest SECONDS] [--per-second N] [--keep FOLDER]";
+      [--bug-seconds N] [--only FAULT] [--cluster] [--longest SECONDS] [--per-second N] [--keep FOLDER]\n      proof --judge FILE";
 
 /// All options.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Options {
     pub report: Option<PathBuf>,
     /// The report that what became of seeded bugs is added to.
     pub append: Option<PathBuf>,
+    /// A run that was kept, to be judged again.
+    pub judge: Option<PathBuf>,
     /// Which seeded bugs are tried: `none`, `three`, `all`, or one by name.
     pub bugs: String,
     /// How long each of them has to be found, in seconds.
@@ -42,6 +44,7 @@ impl Options {
             seed: 1,
             report: None,
             append: None,
+            judge: None,
             bugs: "none".to_owned(),
             bug_seconds: 40,
             only: None,
@@ -73,6 +76,7 @@ impl Options {
             "--per-second" => self.per_second = u32::try_from(number()?).unwrap_or(u32::MAX),
             "--report" => self.report = Some(PathBuf::from(value)),
             "--append" => self.append = Some(PathBuf::from(value)),
+            "--judge" => self.judge = Some(PathBuf::from(value)),
             "--keep" => self.keep = PathBuf::from(value),
             "--bugs" => self.bugs = value,
             "--only" => self.only = Some(value),

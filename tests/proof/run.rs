@@ -1,6 +1,6 @@
 //! One run: a rig, clients at work on it, somebody who breaks things, and then the rules.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::history::{Clock, History, NEVER, Window};
 use crate::ledger;
 use crate::linear::{self, Compared};
 use crate::rig::{Making, Rig};
-use crate::rules::{self, Violation};
+use crate::rules::{self, Rule, Violation};
 
 /// How a run is made.
 pub struct Run {
@@ -29,10 +29,14 @@ pub struct Run {
     pub rest: Duration,
     /// How often the rules are asked meanwhile: a run in which something is wrong ends.
     pub look: Duration,
+    /// Whether it ends as soon as a violation is one of these.
+    pub ends_at: fn(Rule) -> bool,
     /// How the rig is made.
     pub making: Making,
     /// How clients work.
     pub work: clients::Plan,
+    /// Where logs go of a run in which something was wrong.
+    pub keep: PathBuf,
 }
 
 /// What it showed.
@@ -77,7 +81,9 @@ impl Run {
             sleep(Duration::from_millis(breaking.dice.between(most / 4, most)));
             if looked.elapsed() > self.look {
                 let found = rules::check(&working.so_far(), &all(&windows));
-                seen_after = (!found.is_empty()).then(|| began.elapsed());
+                let (checks, calls) = working.counts();
+                println!("{:8.1} s  {checks} checks, {calls} other calls", began.elapsed().as_secs_f64());
+                seen_after = found.iter().any(|found| (self.ends_at)(found.rule)).then(|| began.elapsed());
                 looked = Instant::now();
             }
         }
@@ -89,8 +95,10 @@ impl Run {
         if !violations.is_empty() {
             seen_after = seen_after.or(Some(began.elapsed()));
         }
-        let postgres = rig.databases.ask_rescind("SHOW server_version").unwrap_or_default();
-        let postgres = postgres.split_whitespace().next().unwrap_or_default().to_owned();
+        if seen_after.is_some() || !complaints.is_empty() {
+            rig.keep_logs(&self.keep);
+        }
+        let postgres = handle.block_on(ledger::version(&app)).unwrap_or_default();
         let compared = linear::differences(&history, &violations, 500);
         Ran { history, windows, violations, complaints, compared, seen_after, postgres }
     }
@@ -120,6 +128,9 @@ impl Ran {
         }
         for difference in &self.compared.differences {
             println!("WRONG: the two checkers disagree: {difference}");
+        }
+        if let Some(after) = self.seen_after {
+            println!("it was seen after {after:.1?}");
         }
         let session = self.violations.iter().find_map(|violation| violation.session);
         let part = session.map_or_else(|| self.history.clone(), |session| self.history.about(session));

@@ -62,7 +62,7 @@ async fn epochs_reread() {
         let path = authorize_path(MOBILE, &[]);
         let signing_in = browser.authorize(&path, JOHN);
         let locking = async {
-            held.until_waited_for(1).await;
+            assert!(held.until_waited_for(1).await);
             assert_eq!(server.lock(JOHN).await.status, StatusCode::OK);
             assert_eq!(server.unlock(JOHN).await.status, StatusCode::OK);
             held.release().await;

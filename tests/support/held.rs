@@ -26,20 +26,22 @@ impl Held {
         Self { holder: Mutex::new(holder), watcher: Mutex::new(watcher) }
     }
 
-    /// Waits until so many statements wait for a lock: this one, or one of each other's.
-    pub async fn until_waited_for(&self, wanted: usize) {
+    /// Waits until so many statements wait for a lock: this one, or one of each other's. False: they do not come, or those
+    /// that came first had to give up before the last was there.
+    #[must_use]
+    pub async fn until_waited_for(&self, wanted: usize) -> bool {
         let sql =
             "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let wanted = i64::try_from(wanted).expect("a small number");
         let mut watcher = self.watcher.lock().await;
-        for _ in 0..2_000 {
+        for _ in 0..1_000 {
             let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&mut *watcher).await.expect("a count");
             if waiting >= wanted {
-                return;
+                return true;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        panic!("fewer than {wanted} wait for the lock: the race is not held open");
+        false
     }
 
     /// Lets them go on.
@@ -48,37 +50,40 @@ impl Held {
     }
 }
 
-/// Requests that come as far as a lock, so many of them; what happens meanwhile; and they go on.
+/// Requests that come as far as a lock, so many of them; what happens meanwhile; and they go on. `None`: they did not all
+/// wait for it.
 pub async fn meanwhile<T, U>(
     (server, lock): (&TestServer, &str),
     (waiting, requests): (usize, impl Future<Output = T>),
     between: impl Future<Output = U>,
-) -> (T, U) {
+) -> Option<(T, U)> {
     let held = Held::take(server, lock).await;
     let between = async {
-        held.until_waited_for(waiting).await;
+        let are_held = held.until_waited_for(waiting).await;
         let done = between.await;
         held.release().await;
-        done
+        are_held.then_some(done)
     };
-    tokio::join!(requests, between)
+    let (requests, done) = tokio::join!(requests, between);
+    done.map(|done| (requests, done))
 }
 
-/// Two requests that wait behind a lock, in this order, and go on.
+/// Two requests that wait behind a lock, in this order, and go on. `None`: they did not both wait for it.
 pub async fn one_behind_the_other<T, U>(
     (server, lock): (&TestServer, &str),
     first: impl Future<Output = T>,
     second: impl Future<Output = U>,
-) -> (T, U) {
+) -> Option<(T, U)> {
     let held = Held::take(server, lock).await;
     let second = async {
-        held.until_waited_for(1).await;
-        second.await
+        let first_waits = held.until_waited_for(1).await;
+        (first_waits, second.await)
     };
     let release = async {
-        held.until_waited_for(2).await;
+        let both_wait = held.until_waited_for(2).await;
         held.release().await;
+        both_wait
     };
-    let (first, second, ()) = tokio::join!(first, second, release);
-    (first, second)
+    let (first, (first_waits, second), both_wait) = tokio::join!(first, second, release);
+    (first_waits && both_wait).then_some((first, second))
 }

@@ -7,7 +7,9 @@ mod postgres;
 mod redis;
 mod together;
 
+#[cfg(feature = "seeded-bugs")]
 pub use self::postgres::promoted_lagging as promote_lagging;
+#[cfg(feature = "seeded-bugs")]
 pub use self::redis::forged as forge_copies;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,7 +36,7 @@ const fn fault(name: &'static str, weight: usize, act: fn(&mut Breaking<'_>)) ->
 }
 
 /// All faults.
-pub const ALL: [Fault; 31] = [
+pub const ALL: [Fault; 32] = [
     fault("node-killed", 8, nodes::killed),
     fault("node-stopped", 2, nodes::stopped),
     fault("node-frozen", 4, nodes::frozen),
@@ -46,6 +48,7 @@ pub const ALL: [Fault; 31] = [
     fault("standby-lost", 2, postgres::standby_lost),
     fault("standby-killed", 2, postgres::standby_killed),
     fault("locks-held", 2, postgres::locks_held),
+    fault("disk-full", 2, postgres::disk_full),
     fault("connections-ended", 2, postgres::connections_ended),
     fault("cut-at-commit", 3, links::cut_at_commit),
     fault("node-postgres-cut", 2, links::postgres_cut),

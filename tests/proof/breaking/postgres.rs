@@ -73,6 +73,22 @@ pub fn locks_held(breaking: &mut Breaking<'_>) {
     });
 }
 
+/// No file may grow, as on a full disk: a limit on the size of files stands for it. The server gives up where it cannot write
+/// its log, and is started again when there is room.
+pub fn disk_full(breaking: &mut Breaking<'_>) {
+    breaking.during("disk full", "primary", |breaking| {
+        // Log files are of 16 MiB: sometimes it lasts until the next of them, sometimes not for one commit.
+        let bytes = 1 << breaking.dice.between(16, 23);
+        breaking.rig.databases.primary().limit_files(Some(bytes));
+        breaking.last(300);
+        breaking.rig.databases.primary().limit_files(None);
+        if !breaking.rig.databases.primary().is_running() {
+            breaking.rig.databases.restart();
+        }
+        breaking.rig.databases.until_both();
+    });
+}
+
 /// Every connection is ended by an administrator.
 pub fn connections_ended(breaking: &mut Breaking<'_>) {
     breaking.during("connections ended", "primary", |breaking| {

@@ -16,7 +16,7 @@ mod minted;
 mod pages;
 mod pool;
 mod pulse;
-mod site;
+pub mod site;
 mod turns;
 mod verbs;
 
@@ -28,8 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::pool::{Asked, Pool};
-#[allow(unused_imports, reason = "the scenes of seeded bugs ask by themselves")]
-pub use self::site::{NODES, Site, hear};
+pub use self::site::{NODES, Site};
 use super::dice::Dice;
 use super::history::{Clock, History, Nanos, at};
 use super::recorder::Recorder;

@@ -110,11 +110,6 @@ impl Link {
         self.shared.state.send_modify(|state| *state = State { target, age: state.age + 1, ..*state });
     }
 
-    /// Where it leads.
-    pub fn target(&self) -> u16 {
-        self.shared.state.borrow().target
-    }
-
     /// Sets a trap for the next COMMIT, or takes it away.
     pub fn at_commit(&self, trap: Option<AtCommit>) {
         *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = trap;

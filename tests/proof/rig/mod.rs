@@ -7,7 +7,7 @@ pub mod nodes;
 pub mod postgres;
 pub mod redis;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -108,7 +108,17 @@ impl Rig {
         self.nodes.set_own(node, "RESCIND_LEASE", &dice.between(1, self.making.lease).to_string());
     }
 
+    /// Writes down what the nodes logged in this life: for a run in which something was wrong.
+    pub fn keep_logs(&self, folder: &Path) {
+        for node in 0..NODES {
+            if let Err(error) = std::fs::write(folder.join(format!("node{node}.log")), self.nodes.log(node)) {
+                println!("the log of node {node} can't be kept: {error}");
+            }
+        }
+    }
+
     /// The longest lease of a node, in seconds.
+    #[cfg(feature = "seeded-bugs")]
     pub fn longest_lease(&self) -> u64 {
         self.making.lease
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, kill_process, prlimit};
 
 use crate::support::guardian;
 use crate::support::program::free_port;
@@ -159,6 +159,15 @@ impl Postgres {
         let Some(child) = &self.child else { return };
         children_of(child.id()).into_iter().for_each(|pid| signal(pid, Signal::CONT));
         signal(child.id(), Signal::CONT);
+    }
+
+    /// Lets no file grow beyond so many bytes: writes then fail as on a full disk. `None`: as they like.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let Some(child) = &self.child else { return };
+        let limit = Rlimit { current: bytes, maximum: None };
+        for pid in [vec![child.id()], children_of(child.id())].concat() {
+            let _ = prlimit(i32::try_from(pid).ok().and_then(Pid::from_raw), Resource::Fsize, limit.clone());
+        }
     }
 
     /// Whether it runs.

@@ -189,6 +189,7 @@ fn false_inactive(history: &History, kills: &Kills) -> Vec<Violation> {
 /// before it stood still. No promise speaks of checks that began so early; but lease and view are looked at once more just
 /// before an answer leaves, so a process that stands still *before that look* never says so. To be asked only where it is known
 /// that it stood still there, and only about checks in its hand then: an answer past its last look may leave afterwards.
+#[cfg_attr(not(feature = "seeded-bugs"), allow(dead_code, reason = "only such a build has that pause point"))]
 pub fn late(history: &History, node: u8, stood: (Nanos, Nanos)) -> Vec<Violation> {
     let kills = Kills::of(history);
     let in_hand = |check: &&Check| check.node == node && check.begin <= stood.0 && check.end >= stood.1;

@@ -23,11 +23,11 @@ pub fn of(bug: Bug) -> fn(&mut Breaking<'_>) {
     }
 }
 
-/// For longer than two leases.
+/// For longer than a lease.
 fn cut_off(breaking: &mut Breaking<'_>) {
     breaking.during("link silent", "node 0 and postgres", |breaking| {
         breaking.rig.wire(0, Weather::Silent);
-        sleep(Duration::from_secs(2 * breaking.rig.longest_lease() + 1));
+        sleep(Duration::from_secs(breaking.rig.longest_lease() + 2));
         breaking.rig.wire(0, Weather::Fair);
     });
 }
@@ -40,10 +40,13 @@ fn slow(breaking: &mut Breaking<'_>) {
     });
 }
 
-/// One after the other.
+/// One after the other. They end cleanly: a killed one's row would keep all confirmations waiting.
 fn restarted(breaking: &mut Breaking<'_>) {
     for node in 0..NODES {
-        restart(breaking, node);
+        breaking.during("node stopped", format!("node {node}"), |breaking| {
+            let _ = breaking.rig.nodes.stop(node);
+            breaking.rig.handle.block_on(breaking.rig.nodes.start(node));
+        });
         sleep(Duration::from_millis(breaking.dice.between(200, 1_500)));
     }
 }
