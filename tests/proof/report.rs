@@ -264,7 +264,7 @@ pub fn text(report: &Report) -> String {
     let _ = writeln!(
         out,
         "For {:.1} minutes of that nothing was broken, nor had been a lease and {} s before, nor was the machine slow by itself: \
-         only then a 503 counts as wrong. It was slow by itself (a commit beside the run took more than 150 ms) for {:.1} \
+         only then a 503 counts as wrong. It was slow by itself (what a renewal asks of the database took more than 250 ms beside the run) for {:.1} \
          minutes, while something was broken or not.\n",
         report.whole.as_secs_f64() / 60.0,
         super::rules::calls::MARGIN / super::history::SECOND,
