@@ -1,4 +1,4 @@
-//! Chance that comes again: all that is drawn follows from one seed (SplitMix64, Steele, Lea and Flood 2014).
+//! Chance that comes again: all that is drawn follows from one seed (`SplitMix64`, Steele, Lea and Flood 2014).
 
 /// A row of numbers.
 #[derive(Clone, Debug)]

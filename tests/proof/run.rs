@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::breaking::{Breaking, Windows};
 
@@ -124,7 +125,9 @@ impl Ran {
             let during = self.windows.iter().filter(|window| {
                 window.begin <= violation.at && violation.at <= window.end.saturating_add(self.history.lease)
             });
-            during.for_each(|window| println!("    while {} ({})", window.kind, window.target));
+            for window in during {
+                println!("    while {} ({})", window.kind, window.target);
+            }
         }
         for difference in &self.compared.differences {
             println!("WRONG: the two checkers disagree: {difference}");
