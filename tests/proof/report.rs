@@ -2,6 +2,7 @@
 //!
 //! [`Report::of`] counts one history; [`Report::add`] adds another one's; the rest of the fields are for whoever ran it to
 //! fill in; [`write`] writes the file.
+#![allow(dead_code, reason = "each of the binaries that share it uses a part")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

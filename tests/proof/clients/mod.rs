@@ -10,6 +10,7 @@
 //! - [`Working::end`]`().await` stops them, asks once more about everything they remember, at every node, and gives the
 //!   history: everything must have been healed by then, or a window must still be open;
 //! - then `rules::check(&history, &windows)` and `ledger::check(&app, &history)`.
+#![allow(dead_code, reason = "each of the binaries that share it uses a part")]
 
 mod minted;
 mod pages;

@@ -65,7 +65,7 @@ impl Me {
         let node = self.node();
         if let Some(handed) = self.exchange(node, &code.text, code.born).await {
             let access = handed.access.clone();
-            let held = self.held(handed, code.born);
+            let held = handed.held(code.born);
             self.hold(vec![held]);
             self.check_everywhere(&[access]).await;
         }
@@ -86,7 +86,7 @@ impl Me {
         let open = self.work.recorder.begin(self.number, node, Verb::SignIn { customer });
         let heard = hear(request, CALL_LIMIT).await;
         let code = heard.as_ref().and_then(|seen| seen.answer("code"));
-        let (outcome, note) = match &heard {
+        let (came, why) = match &heard {
             None => (Outcome::Lost, None),
             Some(_) if code.is_some() => (Outcome::Confirmed, None),
             Some(seen) if is_unsure(seen) => (Outcome::Unconfirmed, None),
@@ -95,7 +95,7 @@ impl Me {
             Some(seen) if seen.status.is_server_error() => (Outcome::Odd(seen.status.as_u16()), None),
             Some(seen) => (Outcome::Refused, Some(format!("{} {}", seen.status, seen.location()))),
         };
-        let proof = self.work.recorder.end(open, outcome, Came { note, ..Came::default() });
+        let proof = self.work.recorder.end(open, came, Came { note: why, ..Came::default() });
         code.map(|code| (code, proof))
     }
 
@@ -120,7 +120,7 @@ impl Me {
             };
             device = Some((minted.device, number));
             let born = Born { customer, device: Some(number), proof };
-            all.extend(self.work.read(&minted.pair, Some(born)).map(|handed| self.held(handed, born)));
+            all.extend(self.work.read(&minted.pair, Some(born)).map(|handed| handed.held(born)));
         }
         all
     }

@@ -35,14 +35,13 @@ pub(super) async fn beat(work: Arc<Work>) {
 
 /// One commit; the connection, if it is still good.
 async fn once(work: &Work, conn: Option<PgConnection>) -> Option<PgConnection> {
-    let mut conn = match conn {
-        Some(conn) => conn,
-        None => {
-            let mut conn = PgConnection::connect(work.site.app.settings.database_url.expose()).await.ok()?;
-            conn.execute("CREATE TABLE IF NOT EXISTS proof_pulse (beats BIGINT PRIMARY KEY)").await.ok()?;
-            conn.execute("INSERT INTO proof_pulse VALUES (0) ON CONFLICT DO NOTHING").await.ok()?;
-            conn
-        }
+    let mut conn = if let Some(conn) = conn {
+        conn
+    } else {
+        let mut conn = PgConnection::connect(work.site.app.settings.database_url.expose()).await.ok()?;
+        conn.execute("CREATE TABLE IF NOT EXISTS proof_pulse (beats BIGINT PRIMARY KEY)").await.ok()?;
+        conn.execute("INSERT INTO proof_pulse SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM proof_pulse)").await.ok()?;
+        conn
     };
     conn.execute("UPDATE proof_pulse SET beats = beats + 1").await.ok()?;
     Some(conn)

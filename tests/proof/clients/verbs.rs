@@ -30,6 +30,14 @@ pub(super) struct Handed {
     pub session: u32,
 }
 
+impl Handed {
+    /// A new session as its app now knows it.
+    pub(super) fn held(self, born: Born) -> Held {
+        let Self { access, refresh, generation, session } = self;
+        Held { session, customer: born.customer, device: born.device, access: vec![access], generation, refresh }
+    }
+}
+
 /// Where a session comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Born {
@@ -114,10 +122,10 @@ impl Me {
         refusal: Option<(StatusCode, &str)>,
     ) -> Outcome {
         let open = self.work.recorder.begin(self.number, node, verb);
-        let heard = hear(request, CALL_LIMIT).await;
-        let (outcome, note) = outcome(heard.as_ref(), refusal);
-        self.work.recorder.end(open, outcome, Came { note, ..Came::default() });
-        outcome
+        let seen = hear(request, CALL_LIMIT).await;
+        let (came, why) = outcome(seen.as_ref(), refusal);
+        self.work.recorder.end(open, came, Came { note: why, ..Came::default() });
+        came
     }
 
     /// A refresh: the next pair, or what came of it.
@@ -126,13 +134,13 @@ impl Me {
         let request = self.work.site.form(node, "/oauth/token", &form);
         let verb = Verb::Refresh { session: of.0, generation: of.1 };
         let open = self.work.recorder.begin(self.number, node, verb);
-        let heard = hear(request, CALL_LIMIT).await;
-        let (outcome, note) = outcome(heard.as_ref(), INVALID_GRANT);
+        let seen = hear(request, CALL_LIMIT).await;
+        let (came, why) = outcome(seen.as_ref(), INVALID_GRANT);
         let handed =
-            heard.filter(|_| outcome == Outcome::Confirmed).and_then(|seen| self.work.read(&Pair::of(&seen), None));
+            seen.filter(|_| came == Outcome::Confirmed).and_then(|seen| self.work.read(&Pair::of(&seen), None));
         let gave = handed.as_ref().map(|handed| (handed.access.token, handed.refresh.token));
-        self.work.recorder.end(open, outcome, Came { gave, note });
-        handed.ok_or(outcome)
+        self.work.recorder.end(open, came, Came { gave, note: why });
+        handed.ok_or(came)
     }
 
     /// A code for a pair.
@@ -141,12 +149,12 @@ impl Me {
             [("grant_type", "authorization_code"), ("code", code), ("code_verifier", crate::support::flow::VERIFIER)];
         let request = self.work.site.form(node, "/oauth/token", &form);
         let open = self.work.recorder.begin(self.number, node, Verb::Exchange { customer: born.customer });
-        let heard = hear(request, CALL_LIMIT).await;
-        let (outcome, note) = outcome(heard.as_ref(), INVALID_GRANT);
-        let is_done = |_: &Seen| outcome == Outcome::Confirmed;
-        let handed = heard.filter(is_done).and_then(|seen| self.work.read(&Pair::of(&seen), Some(born)));
+        let seen = hear(request, CALL_LIMIT).await;
+        let (came, why) = outcome(seen.as_ref(), INVALID_GRANT);
+        let is_done = |_: &Seen| came == Outcome::Confirmed;
+        let handed = seen.filter(is_done).and_then(|seen| self.work.read(&Pair::of(&seen), Some(born)));
         let gave = handed.as_ref().map(|handed| (handed.access.token, handed.refresh.token));
-        self.work.recorder.end(open, outcome, Came { gave, note });
+        self.work.recorder.end(open, came, Came { gave, note: why });
         handed
     }
 
@@ -165,12 +173,6 @@ impl Me {
     ) -> Option<Outcome> {
         let request = self.work.site.order(node, desk, to).await?;
         Some(self.send((node, verb), request, Some((StatusCode::CONFLICT, "not locked"))).await)
-    }
-
-    /// A session as its app now knows it.
-    pub(super) fn held(&self, handed: Handed, born: Born) -> Held {
-        let Handed { access, refresh, generation, session } = handed;
-        Held { session, customer: born.customer, device: born.device, access: vec![access], generation, refresh }
     }
 
     /// Sessions are there to be asked about and used by everybody.
