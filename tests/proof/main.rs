@@ -28,9 +28,10 @@ mod seeded;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
+use tokio::time::Instant;
 
 use self::options::{Options, USAGE};
 use self::report::{Report, Versions};
@@ -110,7 +111,9 @@ fn prove(options: &Options, folder: &Path, handle: &Handle) -> bool {
 fn judge(file: &Path) -> bool {
     let (history, windows) = history::History::load(file).expect("a run that was kept");
     let violations = rules::check(&history, &windows);
-    violations.iter().for_each(|violation| println!("{violation}"));
+    for violation in &violations {
+        println!("{violation}");
+    }
     violations.is_empty()
 }
 

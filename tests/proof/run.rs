@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::breaking::{Breaking, Windows};
 
@@ -98,7 +99,9 @@ impl Run {
         if seen_after.is_some() || !complaints.is_empty() {
             rig.keep_logs(&self.keep);
         }
-        let postgres = handle.block_on(ledger::version(&app)).unwrap_or_default();
+        let postgres = rig.databases.ask_rescind("SHOW server_version").unwrap_or_default();
+        // `15.14 (Debian 15.14-0+deb12u1)`
+        let postgres = postgres.split_whitespace().next().unwrap_or_default().to_owned();
         let compared = linear::differences(&history, &violations, 500);
         Ran { history, windows, violations, complaints, compared, seen_after, postgres }
     }
@@ -124,7 +127,9 @@ impl Ran {
             let during = self.windows.iter().filter(|window| {
                 window.begin <= violation.at && violation.at <= window.end.saturating_add(self.history.lease)
             });
-            during.for_each(|window| println!("    while {} ({})", window.kind, window.target));
+            for window in during {
+                println!("    while {} ({})", window.kind, window.target);
+            }
         }
         for difference in &self.compared.differences {
             println!("WRONG: the two checkers disagree: {difference}");

@@ -1,7 +1,9 @@
 //! Faults of the network.
 
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Breaking;
 use crate::rig::link::{AtCommit, Weather};

@@ -1,7 +1,9 @@
 //! Faults of serving nodes.
 
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use rustix::process::Signal;
 

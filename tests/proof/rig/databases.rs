@@ -2,10 +2,11 @@
 //! standby, so that it can be done again.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::link::Link;
 use super::postgres::Postgres;

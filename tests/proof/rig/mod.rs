@@ -9,10 +9,11 @@ pub mod redis;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use self::databases::Databases;
 use self::link::{Link, Weather};
@@ -79,7 +80,9 @@ impl Rig {
         });
         let nodes = handle.block_on(Nodes::prepare(folder, &making.settings, own));
         for (node, own) in making.own.iter().enumerate() {
-            own.iter().for_each(|(name, value)| nodes.set_own(node, name, value));
+            for (name, value) in own {
+                nodes.set_own(node, name, value);
+            }
         }
         for node in 0..NODES {
             handle.block_on(nodes.start(node));

@@ -39,7 +39,9 @@ impl Nodes {
         for name in ["RESCIND_SECRET_KEY", "RESCIND_DATA_KEY", "RESCIND_PEPPER"] {
             folder.set(name, KEY);
         }
-        settings.iter().for_each(|(name, value)| folder.set(name, value));
+        for (name, value) in settings {
+            folder.set(name, value);
+        }
         let app = folder.db_app().await;
         let ports = Arc::new([0, 0, 0].map(AtomicU16::new));
         Self { programs: Default::default(), ports, own: own.map(Mutex::new), app, folder }

@@ -6,7 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, kill_process, prlimit};
 
@@ -71,7 +73,9 @@ impl Postgres {
         // In the file, where also the recovery before a rewind finds them: it may not run with less.
         let mut file =
             fs::File::options().append(true).open(self.folder.join("data/postgresql.conf")).expect("settings");
-        SETTINGS.iter().for_each(|(name, value)| writeln!(file, "{name} = '{value}'").expect("written"));
+        for (name, value) in &SETTINGS {
+            writeln!(file, "{name} = '{value}'").expect("written");
+        }
     }
 
     /// Turns its data back to where a server has them from; false if that can't be done.
@@ -128,7 +132,9 @@ impl Postgres {
         signal(child.id(), Signal::STOP);
         let children = children_of(child.id());
         let _ = (child.kill(), child.wait());
-        children.iter().for_each(|pid| signal(*pid, Signal::KILL));
+        for pid in &children {
+            signal(*pid, Signal::KILL);
+        }
         let began = Instant::now();
         while children.iter().any(|pid| is_running(*pid)) {
             assert!(began.elapsed() < PATIENCE, "PostgreSQL can't be killed");
@@ -151,13 +157,17 @@ impl Postgres {
     pub fn freeze(&self) {
         let Some(child) = &self.child else { return };
         signal(child.id(), Signal::STOP);
-        children_of(child.id()).into_iter().for_each(|pid| signal(pid, Signal::STOP));
+        for pid in children_of(child.id()) {
+            signal(pid, Signal::STOP);
+        }
     }
 
     /// Lets it and all its children go on.
     pub fn thaw(&self) {
         let Some(child) = &self.child else { return };
-        children_of(child.id()).into_iter().for_each(|pid| signal(pid, Signal::CONT));
+        for pid in children_of(child.id()) {
+            signal(pid, Signal::CONT);
+        }
         signal(child.id(), Signal::CONT);
     }
 
@@ -166,7 +176,7 @@ impl Postgres {
         let Some(child) = &self.child else { return };
         let limit = Rlimit { current: bytes, maximum: None };
         for pid in [vec![child.id()], children_of(child.id())].concat() {
-            let _ = prlimit(i32::try_from(pid).ok().and_then(Pid::from_raw), Resource::Fsize, limit.clone());
+            let _ = prlimit(i32::try_from(pid).ok().and_then(Pid::from_raw), Resource::Fsize, limit);
         }
     }
 

@@ -2,9 +2,10 @@
 //! node reaches each of them by links of its own; what Sentinels and the cluster say of addresses is turned into those.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::link::{Link, Weather};
 use crate::support::redis::Redis;
@@ -43,7 +44,9 @@ impl Copies {
         let links = |_| {
             let links: Vec<Link> = ports.iter().map(|port| handle.block_on(Link::to(*port))).collect();
             let names: Vec<_> = ports.iter().copied().zip(links.iter().map(|link| link.port)).collect();
-            links.iter().for_each(|link| link.rename(names.clone()));
+            for link in &links {
+                link.rename(names.clone());
+            }
             links
         };
         Self { links: (0..nodes).map(links).collect(), topology, servers, sentinels }

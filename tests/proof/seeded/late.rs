@@ -3,13 +3,13 @@
 //! begin can see this, for the check began before the kill.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use rescind::secret::seal::Kind as Sealed;
 use rustix::process::Signal;
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::clients::Site;
 use crate::clients::site::{field, hear};
@@ -52,7 +52,7 @@ async fn one(rig: &Rig, site: &Arc<Site>, (number, recorder): (u32, &Recorder)) 
     let token = recorder.token(Kind::Access, &reference)?;
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        let (asked, text, begin) = (site.clone(), text.clone(), recorder.clock.now());
+        let (asked, text, sent) = (site.clone(), text.clone(), recorder.clock.now());
         let answer = tokio::spawn(async move { hear(asked.check(0, &text, false), PATIENCE).await });
         while !answer.is_finished() && !rig.nodes.is_frozen(0) {
             sleep(Duration::from_millis(1)).await;
@@ -64,7 +64,7 @@ async fn one(rig: &Rig, site: &Arc<Site>, (number, recorder): (u32, &Recorder)) 
             rig.nodes.signal(0, Signal::CONT);
             let is_active = answer.await.ok().flatten().is_some_and(|seen| seen.body.starts_with("{\"active\":true"));
             let said = if is_active { Said::Active } else { Said::Unsure };
-            recorder.checked(Check { token, node: 0, said, begin, end: recorder.clock.now() });
+            recorder.checked(Check { token, node: 0, said, begin: sent, end: recorder.clock.now() });
             return Some((stood, woken));
         }
     }

@@ -6,11 +6,12 @@ mod late;
 mod scenes;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rescind::seeded::Bug;
 use rescind::seeded::scenario::{Fault, Scenario};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::clients;
 use crate::dice::Dice;
@@ -130,7 +131,7 @@ fn run(bug: Bug, mut making: Making, (options, handle): (&Options, &Handle)) -> 
     };
     let scene = scenes::of(bug);
     let began = Instant::now();
-    let ran = run.go(handle, |breaking| scene(breaking));
+    let ran = run.go(handle, scene);
     for complaint in &ran.complaints {
         println!("    {complaint}");
     }

@@ -1,7 +1,9 @@
 //! What must happen to the system so that a bug shows. The first node is the one that it happens to.
 
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use rescind::seeded::Bug;
 use rescind::seeded::scenario::Fault;
