@@ -39,6 +39,7 @@ fn a_good_run_is_counted_with_its_bounds() {
         "| promotions of the standby survived | 2 | 0 | below 1.5e0 |",
         "| lockdown | 2 | 0 | 0 | 0 | 0 |",
         "| active | 2 |",
+        "Lockdowns were confirmed within 100 ms (half of them) and 100 ms (99 of 100)",
         "Seeds: 7, 8.",
         "Nothing was wrong.",
     ] {

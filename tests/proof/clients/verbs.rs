@@ -100,8 +100,10 @@ fn outcome(heard: Option<&Seen>, refusal: Option<(StatusCode, &str)>) -> (Outcom
     let Some(seen) = heard else { return (Outcome::Lost, None) };
     let note = || Some(seen.body.chars().take(200).collect());
     let is_refusal = refusal.is_some_and(|(status, words)| seen.status == status && seen.body.contains(words));
+    // A receipt says it in words, too; other answers have no such word.
+    let is_said = field(seen, "status").is_none_or(|status| ["confirmed", "unlocked"].contains(&status.as_str()));
     match seen.status {
-        StatusCode::OK => (Outcome::Confirmed, field(seen, "incident_id")),
+        StatusCode::OK if is_said => (Outcome::Confirmed, field(seen, "incident_id")),
         _ if is_refusal => (Outcome::Refused, note()),
         _ if is_unsure(seen) => (Outcome::Unconfirmed, note()),
         // A Redis that lost its counts leaves a minute in which a caller has one at a time, however high the limits are.
