@@ -124,7 +124,7 @@ impl Bug {
             },
             Self::RegistrationAfterFirstRead => Scenario {
                 fault: Fault::NodeRestarted,
-                settings: &[("RESCIND_LEASE", "6")],
+                settings: &[("RESCIND_LEASE", "12")],
                 load: "with Redis: kills all the time, and just-killed tokens that were checked before are checked at a node \
                        that is starting, from its first answer on",
                 ..PLAIN

@@ -99,9 +99,7 @@ impl Run {
         if seen_after.is_some() || !complaints.is_empty() {
             rig.keep_logs(&self.keep);
         }
-        let postgres = rig.databases.ask_rescind("SHOW server_version").unwrap_or_default();
-        // `15.14 (Debian 15.14-0+deb12u1)`
-        let postgres = postgres.split_whitespace().next().unwrap_or_default().to_owned();
+        let postgres = handle.block_on(ledger::version(&app)).unwrap_or_default();
         let compared = linear::differences(&history, &violations, 500);
         Ran { history, windows, violations, complaints, compared, seen_after, postgres }
     }

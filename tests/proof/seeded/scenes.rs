@@ -42,15 +42,20 @@ fn slow(breaking: &mut Breaking<'_>) {
     });
 }
 
-/// One after the other. They end cleanly: a killed one's row would keep all confirmations waiting.
+/// Two at once, the third goes on. They end cleanly: a killed one's row would keep all confirmations waiting.
 fn restarted(breaking: &mut Breaking<'_>) {
-    for node in 0..NODES {
-        breaking.during("node stopped", format!("node {node}"), |breaking| {
-            let _ = breaking.rig.nodes.stop(node);
-            breaking.rig.handle.block_on(breaking.rig.nodes.start(node));
+    let spared = breaking.dice.below(NODES);
+    breaking.during("node stopped", format!("all but node {spared}"), |breaking| {
+        let rig = &*breaking.rig;
+        std::thread::scope(|scope| {
+            for node in (0..NODES).filter(|node| *node != spared) {
+                scope.spawn(move || {
+                    let _ = rig.nodes.stop(node);
+                    rig.handle.block_on(rig.nodes.start(node));
+                });
+            }
         });
-        sleep(Duration::from_millis(breaking.dice.between(200, 1_500)));
-    }
+    });
 }
 
 fn restart(breaking: &mut Breaking<'_>, node: usize) {
