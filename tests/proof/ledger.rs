@@ -162,3 +162,12 @@ fn absent(kept: &Kept, history: &History, call: &Call) -> Option<String> {
         Verb::Page | Verb::Enter { .. } | Verb::Exchange { .. } => None,
     }
 }
+
+/// The version of the server, for the report.
+#[allow(dead_code, reason = "only who writes a report asks")]
+pub async fn version(app: &App) -> Option<String> {
+    let mut conn = PgConnection::connect(app.settings.database_url.expose()).await.ok()?;
+    let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut conn).await.ok()?;
+    // `15.14 (Debian 15.14-0+deb12u1)`
+    version.split_whitespace().next().map(str::to_owned)
+}
