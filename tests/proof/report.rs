@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::history::{Call, History, MS, Outcome, Said, Verb, Window};
 use super::linear::Compared;
 use super::rules::calls::whole;
-use super::rules::{Rule, Violation};
+use super::rules::{Judged, Rule, Violation, judged};
 
 /// Versions of what was run.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +73,8 @@ pub struct Report {
     pub settings: Vec<String>,
     /// Checks by answer.
     pub checks: BTreeMap<&'static str, usize>,
+    /// Checks that could have broken a rule at all.
+    pub judged: Judged,
     /// Other calls, by what they were and what came of them.
     pub calls: BTreeMap<(&'static str, &'static str), usize>,
     /// Faults by kind.
@@ -145,6 +147,7 @@ impl Report {
         for window in windows {
             *report.faults.entry(window.kind.clone()).or_insert(0) += 1;
         }
+        report.judged = judged(history, windows);
         let end = history.checks.iter().map(|check| check.end).max().unwrap_or(0);
         report.lasted = Duration::from_nanos(end);
         report.whole = Duration::from_nanos(whole(history, windows));
@@ -168,6 +171,9 @@ impl Report {
         self.whole += other.whole;
         self.slow += other.slow;
         other.checks.into_iter().for_each(|(said, count)| *self.checks.entry(said).or_insert(0) += count);
+        self.judged.dead += other.judged.dead;
+        self.judged.good += other.judged.good;
+        self.judged.whole += other.judged.whole;
         other.calls.into_iter().for_each(|(call, count)| *self.calls.entry(call).or_insert(0) += count);
         other.faults.into_iter().for_each(|(kind, count)| *self.faults.entry(kind).or_insert(0) += count);
         self.largest_lockdown = self.largest_lockdown.max(other.largest_lockdown);
@@ -298,18 +304,18 @@ pub fn text(report: &Report) -> String {
 
 fn promises(out: &mut String, report: &Report) {
     head(out, "Promises", &["What", "Trials", "Broken", "Rate at 95 %"]);
-    let checks = report.all_checks();
+    let Judged { dead: dead_checks, good: good_checks, whole } = report.judged;
     let good = [Rule::FalseInactive, Rule::FalseRefusal];
     let dead = [Rule::ActiveAfterConfirmed, Rule::ActiveAfterInactive, Rule::Branch];
     let silent = [Rule::UnsureWithoutCause, Rule::Odd];
     // The old primary is killed first.
-    let promotions = report.faults_with("promotion");
+    let promotions = report.faults_with("promoted");
     let kills = report.faults_with("killed") + promotions;
     let all = Rule::ALL;
     for (what, trials, rules) in [
-        ("checks: dead tokens stay dead", checks, dead.as_slice()),
-        ("checks: living tokens are called active", checks, good.as_slice()),
-        ("checks: an answer whenever nothing is broken", checks, silent.as_slice()),
+        ("checks of tokens that were dead for certain", dead_checks, dead.as_slice()),
+        ("checks of tokens that were good for certain", good_checks, good.as_slice()),
+        ("checks while nothing was broken: answered", whole, silent.as_slice()),
         ("acknowledged changes that are there at the end", report.acknowledged(), &[Rule::Forgotten]),
         ("revocations that were confirmed", report.revocations(), dead.as_slice()),
         ("kills of parts survived", kills, all.as_slice()),

@@ -14,10 +14,10 @@ fn locked(sessions: u64) -> Story {
     for number in 0..sessions {
         token = story.session(0, number..number + 1).1;
     }
-    story.check(token, 0, Said::Active, 300..310);
+    story.check(token, 0, Said::Active, 300..310).check(token, 0, Said::Inactive, 410..420);
     story.call(Verb::Lock { customer: 0 }, Outcome::Confirmed, 400..500).check(token, 1, Said::Inactive, 510..520);
     story.broken(600..700).broken(800..900);
-    (story.windows[0].kind, story.windows[1].kind) = ("node killed".to_owned(), "promotion".to_owned());
+    (story.windows[0].kind, story.windows[1].kind) = ("node killed".to_owned(), "postgres promoted".to_owned());
     story
 }
 
@@ -34,10 +34,12 @@ fn a_good_run_is_counted_with_its_bounds() {
     all.add(report(&locked(3)));
     all.seeds = vec![7, 8];
     assert!(all.is_good());
-    assert_eq!((all.all_checks(), all.revocations(), all.largest_lockdown), (4, 2, 200));
+    assert_eq!((all.all_checks(), all.revocations(), all.largest_lockdown), (6, 2, 200));
     let text = text(&all);
     for line in [
-        "| checks: dead tokens stay dead | 4 | 0 | below 7.5e-1 |",
+        "| checks of tokens that were dead for certain | 2 | 0 | below 1.5e0 |",
+        "| checks of tokens that were good for certain | 2 | 0 | below 1.5e0 |",
+        "| checks while nothing was broken: answered | 6 | 0 | below 5.0e-1 |",
         "| kills of parts survived | 4 | 0 | below 7.5e-1 |",
         "| promotions of the standby survived | 2 | 0 | below 1.5e0 |",
         "| lockdown | 2 | 0 | 0 | 0 | 0 |",
@@ -59,7 +61,7 @@ fn a_run_with_a_violation_or_an_escaped_bug_is_not_good() {
     let bad = report(&story);
     let told = text(&bad);
     assert!(!bad.is_good() && told.contains("Something was wrong") && told.contains("active after a confirmed kill"));
-    assert!(told.contains("| checks: dead tokens stay dead | 3 | 1 | none |"), "{told}");
+    assert!(told.contains("| checks of tokens that were dead for certain | 2 | 1 | none |"), "{told}");
 
     let mut escaped = report(&locked(1));
     let caught = Some((Duration::from_millis(2_400), Rule::Branch));

@@ -12,10 +12,11 @@ use super::{LIMITED, Rule, Violation, seconds};
 pub const MARGIN: Nanos = 5 * SECOND;
 
 /// The spans in which something was broken, or the machine slow by itself, each with what follows of it; sorted, and none meets another.
-struct Broken(Vec<(Nanos, Nanos)>);
+pub struct Broken(Vec<(Nanos, Nanos)>);
 
 impl Broken {
-    fn of(history: &History, windows: &[Window]) -> Self {
+    /// Of a run.
+    pub fn of(history: &History, windows: &[Window]) -> Self {
         let after = history.lease.saturating_add(MARGIN);
         let broken = windows.iter().map(|window| (window.begin, window.end));
         let all = broken.chain(history.slow.iter().copied());
@@ -31,7 +32,8 @@ impl Broken {
         Self(merged)
     }
 
-    fn touches(&self, begin: Nanos, end: Nanos) -> bool {
+    /// Whether a call was under way in one of them.
+    pub fn touches(&self, begin: Nanos, end: Nanos) -> bool {
         // The first span that had not ended when the call began.
         let first = self.0.partition_point(|span| span.1 < begin);
         self.0.get(first).is_some_and(|span| span.0 <= end)

@@ -125,6 +125,38 @@ pub fn check(history: &History, windows: &[Window]) -> Vec<Violation> {
     found
 }
 
+/// How many checks could have broken a rule at all: what a bound may rest on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Answers about tokens that were dead for certain (R1).
+    pub dead: usize,
+    /// Answers about tokens that were good for certain (R3).
+    pub good: usize,
+    /// Checks while nothing was broken (R4).
+    pub whole: usize,
+}
+
+/// Counts them.
+pub fn judged(history: &History, windows: &[Window]) -> Judged {
+    let kills = Kills::of(history);
+    let is_answered = |check: &&Check| matches!(check.said, Said::Active | Said::Inactive);
+    let is_dead = |check: &&Check| check.begin >= kills.token(history, check.token).confirmed;
+    let is_good = |check: &&Check| check.end <= good_until(history, &kills, check);
+    let broken = calls::Broken::of(history, windows);
+    let is_whole = |check: &&Check| !broken.touches(check.begin, check.end);
+    Judged {
+        dead: history.checks.iter().filter(is_answered).filter(is_dead).count(),
+        good: history.checks.iter().filter(is_answered).filter(is_good).count(),
+        whole: history.checks.iter().filter(is_whole).count(),
+    }
+}
+
+/// Until when a check's token is good for certain.
+fn good_until(history: &History, kills: &Kills, check: &Check) -> Nanos {
+    let token = &history.tokens[at(check.token)];
+    kills.token(history, check.token).sent.min(history.expiry(token).saturating_sub(SECOND))
+}
+
 fn violation(rule: Rule, history: &History, check: &Check, text: String) -> Violation {
     let session = history.tokens.get(at(check.token)).map(|token| token.session);
     let text = format!(
@@ -173,10 +205,7 @@ fn after_inactive(history: &History) -> Vec<Violation> {
 
 /// R3.
 fn false_inactive(history: &History, kills: &Kills) -> Vec<Violation> {
-    let good_until = |check: &Check| {
-        let token = &history.tokens[at(check.token)];
-        kills.token(history, check.token).sent.min(history.expiry(token).saturating_sub(SECOND))
-    };
+    let good_until = |check: &Check| good_until(history, kills, check);
     let of = |check: &&Check| check.said == Said::Inactive && check.end <= good_until(check);
     let tell = |check: &Check| {
         let text = format!("good until {} at least", seconds(good_until(check)));
