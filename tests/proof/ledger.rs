@@ -164,6 +164,7 @@ fn absent(kept: &Kept, history: &History, call: &Call) -> Option<String> {
 }
 
 /// The version of the server, for the report.
+#[allow(dead_code, reason = "only who writes a report asks")]
 pub async fn version(app: &App) -> Option<String> {
     let mut conn = PgConnection::connect(app.settings.database_url.expose()).await.ok()?;
     let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut conn).await.ok()?;

@@ -155,8 +155,14 @@ impl Report {
         report
     }
 
-    /// Those of another one as well.
+    /// Those of another one as well: of the same versions.
     pub fn add(&mut self, other: Self) {
+        if !other.versions.rustc.is_empty() {
+            self.versions = other.versions;
+        }
+        let new = other.settings.into_iter().filter(|setting| !self.settings.contains(setting));
+        let new: Vec<_> = new.collect();
+        self.settings.extend(new);
         self.seeds.extend(other.seeds);
         self.lasted += other.lasted;
         self.whole += other.whole;

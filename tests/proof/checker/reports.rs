@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::history::{Outcome, Said, Verb};
-use crate::report::{Report, Seeded, text};
+use crate::report::{Report, Seeded, Versions, text};
 use crate::rules::{self, Rule};
 use crate::story::Story;
 
@@ -27,7 +27,10 @@ fn report(story: &Story) -> Report {
 
 #[test]
 fn a_good_run_is_counted_with_its_bounds() {
-    let mut all = report(&locked(200));
+    let mut all = Report::default();
+    let mut first = report(&locked(200));
+    first.versions = Versions { postgres: "15.9".to_owned(), rustc: "1.94.0".to_owned(), ..Versions::default() };
+    all.add(first);
     all.add(report(&locked(3)));
     all.seeds = vec![7, 8];
     assert!(all.is_good());
@@ -40,6 +43,7 @@ fn a_good_run_is_counted_with_its_bounds() {
         "| lockdown | 2 | 0 | 0 | 0 | 0 |",
         "| active | 2 |",
         "Lockdowns were confirmed within 100 ms (half of them) and 100 ms (99 of 100)",
+        "PostgreSQL 15.9, Redis , rustc 1.94.0, Linux .",
         "Seeds: 7, 8.",
         "Nothing was wrong.",
     ] {

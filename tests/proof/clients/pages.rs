@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 
 use super::super::history::{Outcome, Verb};
 use super::super::recorder::Came;
+use super::super::rules::LIMITED;
 use super::Me;
 use super::minted::db_sessions;
 use super::pool::Held;
@@ -16,6 +17,11 @@ use crate::support::flow::authorize_path;
 /// What 503 is where the answer goes back to the application (RFC 6749 §4.1.2.1).
 fn leads_back_unsure(seen: &Seen) -> bool {
     seen.answer("error").is_some_and(|error| error == "temporarily_unavailable")
+}
+
+/// A Redis that lost its counts leaves a minute of narrow limits.
+fn is_limited(seen: &Seen) -> bool {
+    seen.status == StatusCode::TOO_MANY_REQUESTS
 }
 
 /// A code that was not redeemed yet.
@@ -32,13 +38,14 @@ impl Me {
         let request = browser.request(self.work.site.http(), Method::GET, to.url().as_str(), &[]);
         let open = self.work.recorder.begin(self.number, node, Verb::Page);
         let heard = hear(request, CALL_LIMIT).await;
-        let outcome = match &heard {
-            None => Outcome::Lost,
-            Some(seen) if is_unsure(seen) || leads_back_unsure(seen) => Outcome::Unconfirmed,
-            Some(seen) if seen.status.is_success() || seen.location() == "/login" => Outcome::Confirmed,
-            Some(seen) => Outcome::Odd(seen.status.as_u16()),
+        let (outcome, why) = match &heard {
+            None => (Outcome::Lost, None),
+            Some(seen) if is_unsure(seen) || leads_back_unsure(seen) => (Outcome::Unconfirmed, None),
+            Some(seen) if is_limited(seen) => (Outcome::Unconfirmed, Some(LIMITED.to_owned())),
+            Some(seen) if seen.status.is_success() || seen.location() == "/login" => (Outcome::Confirmed, None),
+            Some(seen) => (Outcome::Odd(seen.status.as_u16()), Some(format!("{path} {}", seen.location()))),
         };
-        self.work.recorder.end(open, outcome, Came::default());
+        self.work.recorder.end(open, outcome, Came { note: why, ..Came::default() });
         let seen = heard.filter(|_| outcome == Outcome::Confirmed)?;
         browser.keep_cookies(&seen);
         Some(seen)
@@ -91,7 +98,7 @@ impl Me {
             Some(_) if code.is_some() => (Outcome::Confirmed, None),
             Some(seen) if is_unsure(seen) => (Outcome::Unconfirmed, None),
             // Tries that were cut off count as failed: then the account waits, and that is nobody's fault here.
-            Some(seen) if seen.status == StatusCode::TOO_MANY_REQUESTS => (Outcome::Refused, Some("wait".to_owned())),
+            Some(seen) if is_limited(seen) => (Outcome::Unconfirmed, Some(LIMITED.to_owned())),
             Some(seen) if seen.status.is_server_error() => (Outcome::Odd(seen.status.as_u16()), None),
             Some(seen) => (Outcome::Refused, Some(format!("{} {}", seen.status, seen.location()))),
         };
