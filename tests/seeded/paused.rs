@@ -51,7 +51,7 @@ async fn answer_of_a_frozen_check(bug: &str, more: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lease_not_rechecked() {
+async fn sto_05_f28_held_lease_not_rechecked() {
     let _turn = ONE_AT_A_TIME.lock().await;
     for more in [&[][..], &[("token_type_hint", "refresh_token")]] {
         let right = answer_of_a_frozen_check("", more).await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, kill_process, prlimit};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::support::guardian;
 use crate::support::program::free_port;
@@ -174,9 +174,13 @@ impl Postgres {
     /// Lets no file grow beyond so many bytes: writes then fail as on a full disk. `None`: as they like.
     pub fn limit_files(&self, bytes: Option<u64>) {
         let Some(child) = &self.child else { return };
-        let limit = Rlimit { current: bytes, maximum: None };
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
         for pid in [vec![child.id()], children_of(child.id())].concat() {
-            let _ = prlimit(i32::try_from(pid).ok().and_then(Pid::from_raw), Resource::Fsize, limit);
+            // By the account itself: another may not.
+            let mut command = as_owner(Path::new("prlimit"));
+            let command = command.arg(format!("--pid={pid}")).arg(format!("--fsize={limit}:unlimited"));
+            let ran = command.stdin(Stdio::null()).stderr(Stdio::null()).status().expect("prlimit of util-linux");
+            assert!(ran.success() || pid != child.id() || !is_running(pid), "the size of its files can't be limited");
         }
     }
 
