@@ -23,6 +23,9 @@ use crate::rig::redis::Topology;
 use crate::rules::Rule;
 use crate::run::Run;
 
+/// How long clients work before the first scene.
+const WARM: Duration = Duration::from_secs(6);
+
 /// Tries those that were asked for; what became of each.
 pub fn all(options: &Options, folder: &Path, handle: &Handle) -> Vec<Seeded> {
     let mut tried = Vec::new();
@@ -131,7 +134,14 @@ fn run(bug: Bug, mut making: Making, (options, handle): (&Options, &Handle)) -> 
     };
     let scene = scenes::of(bug);
     let began = Instant::now();
-    let ran = run.go(handle, scene);
+    let mut is_warm = false;
+    let ran = run.go(handle, |breaking| {
+        // Nothing can be killed, and no node has copies, before clients have something in their hands.
+        if !std::mem::replace(&mut is_warm, true) {
+            std::thread::sleep(WARM);
+        }
+        scene(breaking);
+    });
     for complaint in &ran.complaints {
         println!("    {complaint}");
     }
