@@ -15,6 +15,8 @@ mod load;
 mod locked;
 mod nodes;
 mod outage;
+#[allow(dead_code, reason = "the proof uses more of its parts than this")]
+mod proof;
 mod proxy;
 mod redis_faults;
 mod rolling;

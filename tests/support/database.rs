@@ -75,6 +75,11 @@ impl TestDatabase {
 }
 
 impl TestDatabase {
+    /// One that is there already, and stays.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), kind: Kind::Borrowed }
+    }
+
     /// The same database for a further server, which must go first.
     #[must_use]
     pub fn borrowed(&self) -> Self {

@@ -8,6 +8,7 @@ pub mod console;
 pub mod database;
 pub mod direct;
 pub mod flow;
+pub mod guardian;
 pub mod held;
 pub mod minted;
 pub mod mmdb;
@@ -270,7 +271,8 @@ async fn register(app: &App, new: NewClient) -> Option<(String, String)> {
     }
 }
 
-async fn seed(app: &App) -> BTreeMap<String, String> {
+/// Enters the usual bank; the secrets of the clients that have one.
+pub async fn seed(app: &App) -> BTreeMap<String, String> {
     let scope = "openid accounts:read payments:write";
     let code = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
     let clients = [

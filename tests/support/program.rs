@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -17,10 +19,14 @@ use serde_json::Value;
 use super::browser::{Browser, Seen};
 use super::database::{TestDatabase, is_postgres};
 use super::flow::{Pair, VERIFIER};
+use super::guardian;
 use super::{ISSUER, PASSWORD};
 
 /// Longest any command may take, and any wait for readiness: generous, because it only ends tests that hang.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How many ports tests choose from.
+const PORTS: u32 = 12_000;
 
 /// A folder and an environment to run commands in.
 pub struct Folder {
@@ -139,14 +145,15 @@ impl Folder {
 
     /// Runs a command with a text on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
-        let (mut child, [out, err]) = self.spawn(arguments, input, &[]);
+        let (mut child, [out, err]) = self.spawn(arguments, input, [&[], &[]]);
         let status = wait(&mut child);
+        guardian::gone(child.id());
         let read = |path: &PathBuf| String::from_utf8(fs::read(path).expect("a stream")).expect("UTF-8");
         Ran { code: status.code().unwrap_or(-1), out: read(&out), err: read(&err) }
     }
 
-    /// `defaults`: variables for those the test did not set.
-    fn spawn(&self, arguments: &[&str], input: &str, defaults: &[(&str, &str)]) -> (Child, [PathBuf; 2]) {
+    /// `defaults`: variables for those the test did not set; `own`: ones that win over those of the folder.
+    fn spawn(&self, arguments: &[&str], input: &str, [defaults, own]: [&[(&str, &str)]; 2]) -> (Child, [PathBuf; 2]) {
         let stream = |name: &str| {
             let file = tempfile::Builder::new().prefix(name).tempfile_in(self.streams.path()).expect("a file");
             file.keep().expect("kept")
@@ -161,11 +168,13 @@ impl Folder {
             .env("HOME", self.path())
             .envs(defaults.iter().copied())
             .envs(&self.settings)
+            .envs(own.iter().copied())
             .stdin(Stdio::from(File::open(typed_path).expect("opened")))
             .stdout(Stdio::from(out))
             .stderr(Stdio::from(err))
             .spawn()
             .expect("the program starts");
+        guardian::watch(child.id());
         (child, [out_path, err_path])
     }
 
@@ -177,8 +186,14 @@ impl Folder {
 
     /// Starts a server on a port, without waiting.
     pub fn start(&self, port: u16, arguments: &[&str]) -> Program {
+        self.start_as(port, arguments, &[])
+    }
+
+    /// The same with variables of its own, which win over those of the folder.
+    pub fn start_as(&self, port: u16, arguments: &[&str], own: &[(&str, &str)]) -> Program {
         let number = port.to_string();
-        let (child, streams) = self.spawn(arguments, "", &[("ROCKET_PORT", &number), ("RESCIND_ISSUER", ISSUER)]);
+        let defaults: &[(&str, &str)] = &[("ROCKET_PORT", &number), ("RESCIND_ISSUER", ISSUER)];
+        let (child, streams) = self.spawn(arguments, "", [defaults, own]);
         Program { child, port, streams }
     }
 
@@ -257,9 +272,14 @@ impl Program {
         Ran { code: status.code().unwrap_or(-1), out: self.printed(), err: self.log() }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("signalled");
+        kill_process(self.pid(), signal).expect("signalled");
     }
 
     /// Whether it stands still (SIGSTOP).
@@ -344,13 +364,22 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        guardian::gone(self.child.id());
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, below those that the system gives to connections: who is started again finds it free.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() * 97 % PORTS).expect("a small number");
+    for _ in 0..PORTS {
+        let at = u32::from(first) + u32::from(NEXT.fetch_add(1, Ordering::SeqCst));
+        let port = 20_000 + u16::try_from(at % PORTS).expect("a small number");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free")
 }
 
 fn temporary() -> tempfile::TempDir {

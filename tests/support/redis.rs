@@ -11,7 +11,11 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::database::has_redis;
+use super::guardian;
 use super::program::free_port;
+
+/// A server that does not answer within this time does not answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A running Redis server, or Sentinel.
 pub struct Redis {
@@ -66,19 +70,26 @@ impl Redis {
 
     /// Asks it, as a client of its own.
     pub fn ask<T: redis::FromRedisValue>(&self, words: &[&[u8]]) -> T {
-        let client = redis::Client::open(self.url()).expect("an address");
-        let mut command = redis::Cmd::new();
-        for word in words {
-            command.arg(*word);
-        }
         // A Sentinel that makes another server the master hangs up on everybody.
         for _ in 0..20 {
-            match client.get_connection().and_then(|mut connection| command.query(&mut connection)) {
+            match self.try_ask(words) {
                 Err(error) if error.is_io_error() => std::thread::sleep(Duration::from_millis(100)),
                 answer => return answer.expect("an answer"),
             }
         }
         panic!("Redis hangs up")
+    }
+
+    /// The same of one that may be down, frozen or full, once.
+    pub fn try_ask<T: redis::FromRedisValue>(&self, words: &[&[u8]]) -> redis::RedisResult<T> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_connection_with_timeout(ANSWER)?;
+        connection.set_read_timeout(Some(ANSWER))?;
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        command.query(&mut connection)
     }
 
     /// The keys that match a pattern.
@@ -115,6 +126,7 @@ impl Redis {
     /// Kills it. What it held is gone.
     pub fn kill(&mut self) {
         let _ = (self.child.kill(), self.child.wait());
+        guardian::gone(self.child.id());
     }
 
     /// Starts it again where it was.
@@ -192,7 +204,9 @@ fn spawn(folder: &Path, port: u16, more: &str, is_sentinel: bool) -> Child {
     let mut command = Command::new("redis-server");
     command.arg(&file).args(is_sentinel.then_some("--sentinel"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("redis-server is installed: tests/run does that")
+    let child = command.spawn().expect("redis-server is installed: tests/run does that");
+    guardian::watch(child.id());
+    child
 }
 
 fn listens(child: &mut Child, port: u16) -> bool {
