@@ -137,7 +137,22 @@ fn is_scope_char(c: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_scope_is_read_back_as_it_is_written(text in prop_oneof!["[ab ]{0,12}", "[a-z:/!~ ]{0,30}", ".{0,60}"]) {
+            if let Ok(scope) = Scope::parse(&text) {
+                let again = Scope::parse(&scope.to_string()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+                prop_assert_eq!(&again, &scope);
+                let words: std::collections::HashSet<_> = scope.words().collect();
+                prop_assert_eq!(words.len(), scope.words().count(), "each word once");
+                prop_assert_eq!(words, text.split(' ').filter(|word| !word.is_empty()).collect());
+            }
+        }
+    }
 
     #[test]
     fn scopes_follow_rfc_6749() {

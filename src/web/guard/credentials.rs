@@ -124,3 +124,40 @@ fn basic(header: &str) -> Option<Credentials> {
     // PostgreSQL's text holds no NUL: asking for one would look like an outage.
     (!id.contains(char::is_control)).then(|| Credentials::Basic(id, SecretText::from(secret)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As RFC 6749 §2.3.1 has it: both encoded as in a form, joined, and that in base64.
+    fn encoded(id: &str, secret: &str) -> String {
+        let escape = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        STANDARD.encode(format!("{}:{}", escape(id), escape(secret)))
+    }
+
+    proptest! {
+        #[test]
+        fn cli_04_what_a_client_encodes_is_read_back(id in "\\PC{0,40}", secret in "\\PC{0,60}", scheme in "[Bb][Aa][Ss][Ii][Cc]") {
+            let read = basic(&format!("{scheme} {}", encoded(&id, &secret)));
+            let Some(Credentials::Basic(read_id, read_secret)) = read else { panic!("nothing was read") };
+            prop_assert_eq!((read_id, read_secret.expose()), (id, secret.as_str()));
+        }
+
+        /// Nothing is taken for a name that could not be one, and nothing panics.
+        #[test]
+        fn cli_04_odd_headers_are_no_credentials(
+            header in prop_oneof!["(?i)basic ?[a-zA-Z0-9+/=]{0,40}", ".{0,60}"],
+            bytes in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            for header in [header, format!("Basic {}", STANDARD.encode(bytes))] {
+                match basic(&header) {
+                    Some(Credentials::Basic(id, _)) => prop_assert!(!id.contains(char::is_control)),
+                    Some(other) => prop_assert!(false, "{:?}", other),
+                    None => {}
+                }
+            }
+        }
+    }
+}

@@ -98,7 +98,41 @@ fn hex(byte: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What a second parser, which repairs what is broken and refuses nothing, reads.
+    fn second(text: &str) -> Vec<(String, String)> {
+        let all = url::form_urlencoded::parse(text.as_bytes()).into_owned();
+        all.filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    proptest! {
+        /// Text as clients send it, as they should not, and as nobody does.
+        #[test]
+        fn http_05_07_what_is_read_is_what_a_second_parser_reads(
+            text in prop_oneof!["([a-z_]{0,3}=?(%[0-9a-fA-F]{2}|[+a-z%&=]){0,6}&?){0,8}", ".{0,80}"],
+        ) {
+            if let Ok(pairs) = Pairs::parse(&text) {
+                prop_assert_eq!(&pairs.0, &second(&text));
+                let once = |name: &str| pairs.names().filter(|other| *other == name).count() == 1;
+                prop_assert!(pairs.names().all(|name| REPEATABLE.contains(&name) || once(name)));
+                prop_assert!(!pairs.0.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')));
+            }
+        }
+
+        #[test]
+        fn what_a_client_encodes_is_read_back(
+            sent in proptest::collection::btree_map("\\PC{1,12}", "\\PC{1,30}", 0..8),
+        ) {
+            let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&sent).finish();
+            let pairs = Pairs::parse(&text).map_err(TestCaseError::fail)?;
+            let read: Vec<_> = pairs.iter().collect();
+            let expected: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
 
     #[test]
     fn http_05_a_repeated_parameter_is_refused_but_resource_is_not() {

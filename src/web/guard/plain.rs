@@ -54,27 +54,12 @@ impl<'r> Plain<'r> {
     /// What stands in the place of the token, and the address told with it, if the form is all here and no longer or shorter than
     /// announced. As it was sent: a genuine token is spelt with letters and digits that need no escape, and anything else is none.
     pub async fn question<'d>(&self, data: &'d mut Data<'_>) -> Option<Question<'d>> {
-        let mut pairs = self.form(data).await?.strip_prefix("token=")?.split('&');
-        let (mut question, mut is_hinted) = (Question { token: pairs.next()?, from: None }, false);
-        for pair in pairs {
-            match pair.split_once('=')? {
-                ("token_type_hint", "access_token") if !is_hinted => is_hinted = true,
-                ("client_ip", ip) if question.from.is_none() => question.from = Some(ip.parse().ok()?),
-                _ => return None,
-            }
-        }
-        Some(question)
+        question(self.form(data).await?)
     }
 
     /// What a machine asks for that wants a token of its own, if the form says nothing else.
     pub async fn machine(&self, data: &mut Data<'_>) -> Option<Pairs> {
-        let form = self.form(data).await?;
-        if !form.starts_with("grant_type=client_credentials") {
-            return None;
-        }
-        let pairs = Pairs::parse(form).ok()?;
-        let is_plain = pairs.names().all(|name| ["grant_type", "scope", "resource"].contains(&name));
-        (is_plain && pairs.get("grant_type") == Some("client_credentials")).then_some(pairs)
+        machine(self.form(data).await?)
     }
 
     /// The form as it was sent, if it is all here.
@@ -90,6 +75,70 @@ impl<'r> Plain<'r> {
     }
 }
 
+fn question(form: &str) -> Option<Question<'_>> {
+    let mut pairs = form.strip_prefix("token=")?.split('&');
+    let (mut question, mut is_hinted) = (Question { token: pairs.next()?, from: None }, false);
+    for pair in pairs {
+        match pair.split_once('=')? {
+            ("token_type_hint", "access_token") if !is_hinted => is_hinted = true,
+            ("client_ip", ip) if question.from.is_none() => question.from = Some(ip.parse().ok()?),
+            _ => return None,
+        }
+    }
+    Some(question)
+}
+
+fn machine(form: &str) -> Option<Pairs> {
+    if !form.starts_with("grant_type=client_credentials") {
+        return None;
+    }
+    let pairs = Pairs::parse(form).ok()?;
+    let is_plain = pairs.names().all(|name| ["grant_type", "scope", "resource"].contains(&name));
+    (is_plain && pairs.get("grant_type") == Some("client_credentials")).then_some(pairs)
+}
+
 fn is(name: &str, wanted: &str) -> bool {
     name.eq_ignore_ascii_case(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Whether a text may be a genuine token: everything else is none, however it is read.
+    fn may_be_genuine(token: &str) -> bool {
+        token.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    }
+
+    proptest! {
+        /// Whatever is asked at once is asked the same on the long way.
+        #[test]
+        fn what_is_read_where_it_lies_is_what_the_strict_reading_reads(
+            form in prop_oneof![
+                "token=[a-z0-9_%+]{0,8}(&(token_type_hint=(access_token|x)|client_ip=[0-9a-f:.%]{0,9}|token=x|[a-z=%]{0,9})){0,3}",
+                ".{0,60}",
+            ],
+        ) {
+            if let Some(Question { token, from }) = question(&form).filter(|question| may_be_genuine(question.token)) {
+                let pairs = Pairs::parse(&form).map_err(TestCaseError::fail)?;
+                prop_assert_eq!(pairs.get("token").unwrap_or_default(), token);
+                prop_assert_eq!(pairs.get("client_ip").map(|ip| ip.parse().unwrap()), from);
+            }
+        }
+
+        #[test]
+        fn a_machine_that_says_anything_else_goes_the_long_way(
+            form in "grant_type=client_credentials(&(scope|resource|client_id|client_secret|grant_type)=[a-z%+0-9]{0,6}){0,3}",
+        ) {
+            if let Some(pairs) = machine(&form) {
+                prop_assert!(pairs.names().all(|name| ["grant_type", "scope", "resource"].contains(&name)));
+                prop_assert_eq!(pairs.get("grant_type"), Some("client_credentials"));
+            } else {
+                let says_more = ["client_id", "client_secret"].iter().any(|name| form.contains(name));
+                prop_assert!(says_more || Pairs::parse(&form).is_err(), "{}", form);
+            }
+        }
+    }
 }
