@@ -7,6 +7,7 @@ mod support;
 
 mod bank;
 mod forged;
+mod guesses;
 mod limits;
 mod limits_nodes;
 mod lost;
