@@ -134,10 +134,11 @@ impl Between {
     }
 
     async fn hint(&mut self, node: &Node, due: Duration) -> Result<(), StoreError> {
-        if self.listener.is_none() {
+        let Some(listener) = &mut self.listener else {
             self.listener = Some(Listener::open(&node.db).await?);
-        }
-        let Some(listener) = &mut self.listener else { return Ok(()) };
+            // What was told before anybody listened is read at once.
+            return Ok(());
+        };
         let until = node.clock.since_boot().plus(due);
         loop {
             let left = until.since(node.clock.since_boot());

@@ -180,8 +180,8 @@ async fn sto_05_held_a_renewal_that_finds_its_row_gone_vouches_for_nothing_it_re
         assert!(!node.is_fresh());
         // Others took it for dead, and confirmed without it.
         held.execute("DELETE FROM nodes", &[]).await.unwrap();
-        held.commit().await.unwrap();
         let mark = raise(&db).await;
+        held.commit().await.unwrap();
         while !node.is_fresh() {
             tokio::task::yield_now().await;
         }
