@@ -49,16 +49,16 @@ impl Guesses {
 
     async fn many(self: &Arc<Self>, bases: &[String; 3]) {
         let until = self.sent.load(Ordering::SeqCst) + GUESSES;
-        let mut guessers = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for _ in 0..AT_ONCE {
             let (guesses, bases) = (self.clone(), bases.clone());
-            guessers.spawn(async move {
+            tasks.spawn(async move {
                 while guesses.sent.load(Ordering::SeqCst) < until {
                     guesses.guess(&bases).await;
                 }
             });
         }
-        guessers.join_all().await;
+        tasks.join_all().await;
     }
 
     fn counts(&self) -> [u32; 3] {

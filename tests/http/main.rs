@@ -28,6 +28,7 @@ mod console_reads;
 mod console_roles;
 mod console_sessions;
 mod cookies;
+mod corpus;
 mod cors;
 mod devices;
 mod devices_seen;

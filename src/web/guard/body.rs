@@ -136,6 +136,10 @@ async fn read(
     if header("Transfer-Encoding").is_some() {
         return Err((Status::LengthRequired, "The body needs a Content-Length"));
     }
+    // Two of them could be read as either, and a coded body is not what it looks like.
+    if request.headers().get("Content-Type").nth(1).is_some() || header("Content-Encoding").is_some() {
+        return Err((Status::UnsupportedMediaType, "Wrong media type"));
+    }
     match request.content_type() {
         None if length.unwrap_or(0) == 0 => return Ok(String::new()),
         Some(kind) if is_right(kind) && is_utf8(kind) => {}

@@ -17,6 +17,9 @@ use crate::service::introspect::Question;
 /// Longest form that is read here: as much as can be looked at before it is taken.
 const MOST: usize = 512;
 
+/// Headers of no plain request; of the first three, a second one.
+const ODD: [&str; 5] = ["authorization", "content-length", "content-type", "transfer-encoding", "content-encoding"];
+
 /// What headers say of a plain question.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'r> {
@@ -35,15 +38,14 @@ impl<'r> Plain<'r> {
         if request.uri().query().is_some() || !request.content_type().is_some_and(is_utf8_form) {
             return None;
         }
-        let (mut authorization, mut length, mut is_of_a_script) = (None, None, false);
+        let (mut authorization, mut length, mut is_of_a_script, mut types) = (None, None, false, 0);
         for header in request.headers().iter() {
             let Cow::Borrowed(value) = header.value else { return None };
             match header.name.as_str() {
                 name if is(name, "authorization") && authorization.is_none() => authorization = Some(value),
                 name if is(name, "content-length") && length.is_none() => length = Some(value),
-                name if ["authorization", "content-length", "transfer-encoding"].iter().any(|odd| is(name, odd)) => {
-                    return None;
-                }
+                name if is(name, "content-type") && types == 0 => types = 1,
+                name if ODD.iter().any(|odd| is(name, odd)) => return None,
                 name => is_of_a_script |= is(name, "origin"),
             }
         }
