@@ -23,6 +23,11 @@ use crate::{jobs, web};
 pub async fn run() -> Result<(), Failure> {
     let settings = Settings::load()?;
     crate::log::start(settings.log);
+    if !seeded::is_told() {
+        return Err(Failure::new(
+            "this build can be told to break its promises: it serves only where RESCIND_SEEDED_BUG is set, to nothing for none",
+        ));
+    }
     if seeded::IS_BUILT_IN {
         tracing::warn!(
             bug = seeded::name_chosen(),

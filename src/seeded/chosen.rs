@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ pub const IS_BUILT_IN: bool = true;
 
 /// The place of the chosen bug in [`Bug::ALL`], from 1.
 static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+/// Whether it was said which, or that it is none.
+static TOLD: AtomicBool = AtomicBool::new(false);
 /// One check in so many stops the process; 0: none.
 static PAUSE: AtomicU32 = AtomicU32::new(0);
 /// Checks since the last that did.
@@ -40,6 +42,12 @@ pub fn has(bug: Bug) -> bool {
 /// Chooses, for this process: for [`begin`], and for tests.
 pub fn choose(bug: Option<Bug>) {
     CHOSEN.store(bug.map_or(0, |bug| bug as usize + 1), Ordering::Relaxed);
+}
+
+/// Whether `RESCIND_SEEDED_BUG` is set, even if to nothing: without it such a build does not serve, wherever it was put.
+#[must_use]
+pub fn is_told() -> bool {
+    TOLD.load(Ordering::Relaxed)
 }
 
 /// The chosen bug; empty if there is none.
@@ -67,6 +75,7 @@ pub fn accepts(name: &str, value: &str) -> Result<bool, String> {
 pub fn begin(pairs: &[(String, String)]) {
     let of = |name: &str| pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     choose(Bug::from_name(of("RESCIND_SEEDED_BUG")));
+    TOLD.store(pairs.iter().any(|(key, _)| key == "RESCIND_SEEDED_BUG"), Ordering::Relaxed);
     PAUSE.store(of("RESCIND_SEEDED_PAUSE").parse().unwrap_or(0), Ordering::Relaxed);
 }
 

@@ -14,11 +14,12 @@ pub mod scenario;
 
 #[cfg(not(feature = "seeded-bugs"))]
 pub use absent::{
-    IS_BUILT_IN, accepts, begin, has, linger, linger_every_other, name_chosen, note_good, pause, was_good,
+    IS_BUILT_IN, accepts, begin, has, is_told, linger, linger_every_other, name_chosen, note_good, pause, was_good,
 };
 #[cfg(feature = "seeded-bugs")]
 pub use chosen::{
-    IS_BUILT_IN, accepts, begin, choose, has, linger, linger_every_other, name_chosen, note_good, pause, was_good,
+    IS_BUILT_IN, accepts, begin, choose, has, is_told, linger, linger_every_other, name_chosen, note_good, pause,
+    was_good,
 };
 
 /// A mistake. The number behind each is its fault in the list the proof is made of (F1 to F47).

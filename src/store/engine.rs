@@ -3,12 +3,14 @@
 //! deadline: what hangs is an error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Postgres, Sqlite, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::deadline::{commit_in_time, in_time, place_in_time};
@@ -68,6 +70,9 @@ const ORDINARY: (usize, usize) = (8, 1);
 /// Ordinary readers at once. With PostgreSQL, where they share the pool with ordinary transactions, two connections are left
 /// to checks and to whoever takes something back, with SQLite as well; and more whenever it is quiet.
 const READERS: usize = 6;
+
+/// How long a commit keeps its connection: one that is answered by nobody does not keep it for ever.
+const LONGEST_COMMIT: Duration = Duration::from_mins(10);
 
 /// How a transaction begins: in one message, whatever belongs to its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,19 +167,22 @@ impl Db {
     }
 
     pub(super) async fn lend_light_writer(&self) -> Result<Conn, StoreError> {
-        let line = match &self.pools {
-            Pools::Postgres { light, .. } => begin_pg(light, Begin::Plain).await?,
-            Pools::Sqlite { writer, .. } => begin_lite(writer, Begin::Plain).await?,
-        };
-        Ok(Conn::new(line, None, None))
+        match &self.pools {
+            Pools::Postgres { light, .. } => {
+                begin_pg(light, Begin::Plain).await.map(|line| Conn::new(line, None, None))
+            }
+            // One writer for all: it is shared as ever.
+            Pools::Sqlite { .. } => self.lend_writer().await,
+        }
     }
 
     pub(super) async fn lend_light(&self) -> Result<Conn, StoreError> {
-        let line = match &self.pools {
-            Pools::Postgres { light, .. } => in_time(Box::pin(light.acquire())).await.map(Line::PgRead)?,
-            Pools::Sqlite { writer, .. } => begin_lite(writer, Begin::Plain).await?,
-        };
-        Ok(Conn::new(line, None, None))
+        match &self.pools {
+            Pools::Postgres { light, .. } => {
+                in_time(Box::pin(light.acquire())).await.map(|conn| Conn::new(Line::PgRead(conn), None, None))
+            }
+            Pools::Sqlite { .. } => self.lend_writer().await,
+        }
     }
 
     /// Uses no connection again that was opened before now: it may lead to a server that is not the primary any more, and
@@ -329,12 +337,13 @@ impl Conn {
             self.execute("SET LOCAL synchronous_commit = off", &[]).await?;
         }
         self.nothing_failed()?;
-        match self.line {
+        let Self { line, hint, _place: place, .. } = self;
+        match line {
             Line::PgRead(_) | Line::LiteRead(_) => Ok(()),
-            Line::PgWrite(tx) => commit_in_time(tx.commit()).await,
+            Line::PgWrite(tx) => commit_pg(tx, place).await,
             Line::LiteWrite(tx) => commit_in_time(tx.commit()).await,
         }?;
-        if let (Some(hint), Some(_)) = (self.hint, &mark) {
+        if let (Some(hint), Some(_)) = (hint, &mark) {
             hint.send();
         }
         Ok(mark)
@@ -358,6 +367,17 @@ async fn begin_pg(pool: &PgPool, begin: Begin) -> Result<Line, StoreError> {
         Begin::Part => "BEGIN; SAVEPOINT part",
     };
     in_time(Box::pin(pool.begin_with(statements))).await.map(Line::PgWrite)
+}
+
+/// A commit that waits for its standby goes on waiting at the server, whoever has given up on it. So it keeps its connection and
+/// its place: else the next one would wait on another, until the server has none left for anybody.
+async fn commit_pg(tx: Transaction<'static, Postgres>, place: Option<OwnedSemaphorePermit>) -> Result<(), StoreError> {
+    let committed = tokio::spawn(async move {
+        let done = timeout(LONGEST_COMMIT, tx.commit()).await;
+        drop(place);
+        done.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    });
+    commit_in_time(async { committed.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)) }).await
 }
 
 async fn begin_lite(writer: &SqlitePool, begin: Begin) -> Result<Line, StoreError> {

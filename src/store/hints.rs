@@ -90,7 +90,7 @@ impl Listener {
         match &db.pools {
             Pools::Postgres { pulse, .. } => {
                 // A pool of its own: a listener whose connection hangs gives no place back.
-                let own = pulse.options().clone().min_connections(1).max_connections(1);
+                let own = pulse.options().clone().max_connections(1);
                 let own = in_time(own.connect_with(pulse.connect_options().as_ref().clone())).await?;
                 let mut listener = in_time(PgListener::connect_with(&own)).await?;
                 in_time(listener.listen_all([GROWN, ACKNOWLEDGED])).await?;

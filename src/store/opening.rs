@@ -24,9 +24,6 @@ const LANE: u32 = 6;
 /// Connections for leases and confirmations: one of the node's task, and others that ask how far all are.
 const PULSE: u32 = 4;
 
-/// Connections of each of these three that stay open: a lockdown does not wait for one to be opened.
-const KEPT: u32 = 2;
-
 /// A connection that was given back so recently is not asked first whether it still works: that would cost every statement
 /// another way to the server and back. A connection that is given back has so long to show that it does.
 const TRUSTED: Duration = Duration::from_secs(1);
@@ -47,9 +44,9 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 4], St
         .options([("idle_in_transaction_session_timeout", "2000")])
         // Slow statements are told about by what waits for them; sqlx's own line would cost ours.
         .disable_statement_logging();
-    let pool = |most, least| {
+    let pool = |most| {
         let fresh = fresh.clone();
-        let options = PoolOptions::new().max_connections(most).min_connections(least).acquire_timeout(DEADLINE);
+        let options = PoolOptions::new().max_connections(most).idle_timeout(None).acquire_timeout(DEADLINE);
         let options = options.test_before_acquire(false).before_acquire(move |conn: &mut PgConnection, about| {
             let is_fresh = fresh.has(about.age);
             Box::pin(async move { Ok(is_fresh && (about.idle_for < TRUSTED || conn.ping().await.is_ok())) })
@@ -67,10 +64,10 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 4], St
         })
     };
     // Others stand behind a revocation that waits for a lock: it gives up sooner, and comes again.
-    let lane = pool(LANE, KEPT).connect_lazy_with(options.clone().options([("lock_timeout", "700")]));
-    let pulse = pool(PULSE, KEPT).connect_lazy_with(options.clone());
-    let light = pool(LIGHT, KEPT).connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
-    Ok([in_time(pool(POSTGRES_CONNECTIONS, 0).connect_with(options)).await?, lane, pulse, light])
+    let lane = pool(LANE).connect_lazy_with(options.clone().options([("lock_timeout", "700")]));
+    let pulse = pool(PULSE).connect_lazy_with(options.clone());
+    let light = pool(LIGHT).connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
+    Ok([in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane, pulse, light])
 }
 
 /// Since when connections must have been opened to be used: one that is older may lead to a server that is not the primary

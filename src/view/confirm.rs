@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::node::{Look as LookAtRows, Node, Role};
@@ -114,10 +114,12 @@ impl Node {
     /// now. One read at a time serves all who wait.
     async fn hear(&self, mark: &Mark) -> Option<Uuid> {
         let row = self.row()?;
-        let _turn = self.hearing.lock().await;
-        if !self.view().has(mark)
-            && let Err(error) = self.catch_up().await
-        {
+        let read = async {
+            let _turn = self.hearing.lock().await;
+            if self.view().has(mark) { Ok(None) } else { self.catch_up().await }
+        };
+        // Who waits for rows must not wait for this first, however many wait and however slow the database is.
+        if let Ok(Err(error)) = timeout(self.length / 10, read).await {
             tracing::debug!(%error, "the feed can't be read yet: this node's row will tell");
         }
         self.view().has(mark).then_some(row)

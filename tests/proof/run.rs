@@ -115,6 +115,16 @@ impl Ran {
         self.violations.is_empty() && self.complaints.is_empty() && self.compared.differences.is_empty()
     }
 
+    /// A run in which hardly anything was tried shows nothing: what there was too little of.
+    pub fn too_little(&self, seconds: u64) -> Option<String> {
+        let judged = rules::judged(&self.history, &self.windows);
+        let tried = [("checks", self.history.checks.len(), 20), ("checks of what was surely dead", judged.dead, 1)];
+        let seconds = usize::try_from(seconds).unwrap_or(usize::MAX);
+        let few = tried.into_iter().find(|(_, count, a_second)| *count < seconds.saturating_mul(*a_second));
+        let few = few.map(|(what, count, _)| format!("only {count} {what} in {seconds} s"));
+        few.or_else(|| (self.faults() < seconds / 60).then(|| format!("only {} faults", self.faults())))
+    }
+
     /// Tells what was wrong, and keeps the smallest part of the history that shows it.
     pub fn tell(&self, folder: &Path) {
         for complaint in &self.complaints {

@@ -166,6 +166,7 @@ impl Folder {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.path())
+            .envs(cfg!(feature = "seeded-bugs").then_some(("RESCIND_SEEDED_BUG", "")))
             .envs(defaults.iter().copied())
             .envs(&self.settings)
             .envs(own.iter().copied())
