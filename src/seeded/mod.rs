@@ -55,7 +55,8 @@ pub enum Bug {
     NearCacheStale,
     /// F30. A node starts at the end of the feed and takes itself to know everything before.
     SnapshotSkipped,
-    /// F46. A node reads the feed and registers afterwards: who confirms in between does not wait for it.
+    /// F46. A node reads the feed and registers afterwards: who confirms in between does not wait for it. (It listens later,
+    /// too.)
     RegistrationAfterFirstRead,
     /// F16. A node says that it has applied what it has only heard of.
     AcknowledgedBeforeApplied,

@@ -108,6 +108,7 @@ impl Between {
             if let Some(from) = read {
                 node.grant(from, node.length / 10 * 9);
                 self.renewed = Some(from);
+                seeded::linger(node.length / 3).await;
             }
         }
         let Some(row) = kept else { return Ok(()) };
