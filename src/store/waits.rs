@@ -87,7 +87,8 @@ impl Db {
         self.lend_writer().await
     }
 
-    /// The same for what may be said again, in no queue: nobody waits for it to be durable, and a crash may forget it.
+    /// The same for what may be said again: nobody waits for it to be durable, and a crash may forget it. On PostgreSQL in no
+    /// queue; a file has one writer, and waits for its disk.
     pub async fn begin_lightly(&self) -> Result<Conn, StoreError> {
         let _waiting = self.waits.begin(Lane::Light);
         self.lend_light_writer().await
