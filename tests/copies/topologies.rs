@@ -35,7 +35,7 @@ async fn is_used(server: &TestServer, redis: &str) -> TestServer {
 /// Limits are counted in Redis, of many keys.
 async fn counts_limits(server: &TestServer) {
     let limits = &server.app.limits;
-    for key in 0..20 {
+    for key in 0..60 {
         limits.take(Rule::AskPerStaff, &format!("somebody {key}"), server.app.clock.now()).await.expect("one");
     }
     assert_eq!(limits.away(), 0);
@@ -116,6 +116,10 @@ async fn sto_10_a_cluster() {
     let hosts: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
     let url = format!("redis://rescind:hunter2@{}", hosts.join(","));
     let server = is_used(&bank(&url).await, &url).await;
+    // Where a copy lies is chance: with so many, all on one node would be one run in ten million.
+    for _ in 0..12 {
+        server.shared_pair().await;
+    }
     let spread = nodes.iter().filter(|node| !node.copies().is_empty()).count();
     assert!(spread > 1, "all on one node of three");
     counts_limits(&server).await;
