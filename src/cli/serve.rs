@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::policy::private_network::is_private;
 use crate::seeded;
 use crate::service::life;
-use crate::store::{Db, engine, facts, migrations};
+use crate::store::{Db, facts, migrations};
 use crate::web::draining::Draining;
 use crate::{jobs, web};
 
@@ -145,7 +145,7 @@ fn bind_reason(error: &rocket::Error) -> String {
 
 /// One serving process per embedded database.
 pub fn only_server(db: &Db) -> Result<Option<File>, Failure> {
-    let Some(path) = engine::file_beside(db, "serve.lock") else { return Ok(None) };
+    let Some(path) = db.file_beside("serve.lock") else { return Ok(None) };
     let file = File::create(&path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),

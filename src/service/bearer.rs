@@ -19,9 +19,19 @@ pub struct Bearer {
     pub scope: Scope,
 }
 
-/// The client behind a token that is good here, or `None`. Found as a check finds it; but whoever wants to take something
-/// back does not wait for a lease: without one the truth alone says who they are.
-pub async fn identify(app: &App, token: &str) -> Result<Option<Bearer>, Fault> {
+/// What somebody with a token wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// To be told something.
+    Read,
+    /// To take something back, or to lift that.
+    Order,
+}
+
+/// The client behind a token that is good here, or `None`. Found as a check finds it; but whoever gives an order does not
+/// wait for a lease: without one the truth alone says who they are. It may be that of a server that was the primary once;
+/// what is ordered there is not confirmed, but what is read there would be told.
+pub async fn identify(app: &App, token: &str, wants: Wants) -> Result<Option<Bearer>, Fault> {
     let Some(reference) = app.secrets.sealer.open(Kind::Access, token) else { return Ok(None) };
     let serial = i64::try_from(reference.serial).unwrap_or(-1);
     match found::find(app, &reference, serial).await {
@@ -31,8 +41,11 @@ pub async fn identify(app: &App, token: &str) -> Result<Option<Bearer>, Fault> {
             Standing::Unknown => {}
         },
         Ok(None) => return Ok(None),
-        Err(Fault::NotFresh | Fault::Crowded) => {}
+        Err(Fault::NotFresh | Fault::Crowded) if wants == Wants::Order => {}
         Err(fault) => return Err(fault),
+    }
+    if wants == Wants::Read {
+        return Err(Fault::NotFresh);
     }
     let record = sessions::find_record(&mut app.db.read_ahead().await?, reference.session, serial).await?;
     Ok(record.and_then(|record| good_here(app, &record, &reference)))

@@ -47,8 +47,10 @@ pub(super) enum Pools {
         lane: PgPool,
         /// Connections that no flood takes: for leases and confirmations.
         pulse: PgPool,
-        /// Connections whose commits wait for no disk and no standby.
+        /// Connections whose commits wait for no disk and no standby: for single statements.
         light: PgPool,
+        /// The same, for transactions.
+        batch: PgPool,
         /// Which connections may still be used.
         fresh: Fresh,
     },
@@ -112,8 +114,8 @@ impl Db {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let fresh = Fresh::default();
-            let [pool, lane, pulse, light] = opening::postgres(url, &fresh).await?;
-            Ok(Self::new(Pools::Postgres { pool, lane, pulse, light, fresh }, ORDINARY.0))
+            let [pool, lane, pulse, light, batch] = opening::postgres(url, &fresh).await?;
+            Ok(Self::new(Pools::Postgres { pool, lane, pulse, light, batch, fresh }, ORDINARY.0))
         } else if url.starts_with("sqlite:") {
             let [writer, reader, pulse] = opening::sqlite(url).await?;
             Ok(Self::new(Pools::Sqlite { writer, reader, pulse }, ORDINARY.1))
@@ -168,8 +170,8 @@ impl Db {
 
     pub(super) async fn lend_light_writer(&self) -> Result<Conn, StoreError> {
         match &self.pools {
-            Pools::Postgres { light, .. } => {
-                begin_pg(light, Begin::Plain).await.map(|line| Conn::new(line, None, None))
+            Pools::Postgres { batch, .. } => {
+                begin_pg(batch, Begin::Plain).await.map(|line| Conn::new(line, None, None))
             }
             // One writer for all: it is shared as ever.
             Pools::Sqlite { .. } => self.lend_writer().await,
@@ -213,7 +215,8 @@ impl Db {
     /// Closes all connections after the statements under way.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Postgres { pool, lane, pulse, light, .. } => {
+            Pools::Postgres { pool, lane, pulse, light, batch, .. } => {
+                batch.close().await;
                 light.close().await;
                 pulse.close().await;
                 lane.close().await;
@@ -332,6 +335,9 @@ impl Conn {
     /// The same; the feed number it took, if it told anything.
     pub async fn commit_told(mut self) -> Result<Option<Mark>, StoreError> {
         let told = std::mem::take(&mut self.told);
+        if !told.is_empty() && matches!(self.line, Line::PgRead(_) | Line::LiteRead(_)) {
+            return Err(StoreError::Refused("only a transaction takes something back".to_owned()));
+        }
         let mark = if told.is_empty() || self.failed { None } else { Some(feed::write(&mut self, &told).await?) };
         if has(Bug::CommitNotAwaited) && mark.is_some() && self.is_between_nodes() {
             self.execute("SET LOCAL synchronous_commit = off", &[]).await?;
@@ -386,12 +392,4 @@ async fn begin_lite(writer: &SqlitePool, begin: Begin) -> Result<Line, StoreErro
         run_lite(&mut tx, "SAVEPOINT part", &[]).await?;
     }
     Ok(Line::LiteWrite(tx))
-}
-
-/// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.
-#[must_use]
-pub fn file_beside(db: &Db, ending: &str) -> Option<String> {
-    let Pools::Sqlite { writer, .. } = &db.pools else { return None };
-    let options = writer.connect_options();
-    Some(format!("{}.{ending}", options.get_filename().display()))
 }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgPool;
 use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 
 use super::engine::{Db, Pools};
-use super::{StoreError, engine};
+use super::StoreError;
 
 /// The schema release this program was written for.
 pub const RELEASE: i64 = 1;
@@ -159,7 +159,7 @@ fn migrator(own: &'static [(i64, &str, &str)]) -> Migrator {
 /// One process at a time: PostgreSQL has a lock of its own, SQLite gets a lock file beside the database. The wait is not
 /// an async one, so it has a thread to itself.
 async fn lock_file(db: &Db) -> Result<Option<File>, MigrationError> {
-    let Some(path) = engine::file_beside(db, "migrate.lock") else { return Ok(None) };
+    let Some(path) = db.file_beside("migrate.lock") else { return Ok(None) };
     let locked = tokio::task::spawn_blocking(move || {
         let file = File::create(&path).and_then(|file| file.lock().map(|()| file));
         file.map_err(|e| MigrationError::Failed(format!("{path}: {e}")))

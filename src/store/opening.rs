@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::StoreError;
 use super::deadline::{DEADLINE, in_time, phrase, when_free};
+use super::engine::{Db, Pools};
 use crate::clock::{Clock, Stopwatch};
 
 /// Connections of a node to PostgreSQL for everything.
@@ -28,12 +29,16 @@ const PULSE: u32 = 4;
 /// another way to the server and back. A connection that is given back has so long to show that it does.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// Connections that write what may be said again.
-const LIGHT: u32 = 4;
+/// Connections that write what may be said again, by single statements: never by transactions. A BEGIN that was cut off by its deadline may
+/// leave its connection inside of one, and a statement would stay there uncommitted and seem to be done.
+const LIGHT: u32 = 2;
 
-/// The pools of one primary: for everything, for revocations, for leases, for what may be said again. Every connection is refused that leads to a
-/// replica, and one that was opened before [`Fresh::only`] is not used again.
-pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 4], StoreError> {
+/// The same, by transactions.
+const BATCH: u32 = 2;
+
+/// The pools of one primary: for everything, for revocations, for leases, and two for what may be said again. Every connection is refused that
+/// leads to a replica, and one that was opened before [`Fresh::only`] is not used again.
+pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 5], StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Refused(phrase(&error)))?;
     let ssl_mode = ssl_mode(&options, url);
     let options = options
@@ -66,8 +71,9 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 4], St
     // Others stand behind a revocation that waits for a lock: it gives up sooner, and comes again.
     let lane = pool(LANE).connect_lazy_with(options.clone().options([("lock_timeout", "700")]));
     let pulse = pool(PULSE).connect_lazy_with(options.clone());
-    let light = pool(LIGHT).connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
-    Ok([in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane, pulse, light])
+    let lazy = options.clone().options([("synchronous_commit", "off")]);
+    let (light, batch) = (pool(LIGHT).connect_lazy_with(lazy.clone()), pool(BATCH).connect_lazy_with(lazy));
+    Ok([in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane, pulse, light, batch])
 }
 
 /// Since when connections must have been opened to be used: one that is older may lead to a server that is not the primary
@@ -127,6 +133,16 @@ pub(super) async fn sqlite(url: &str) -> Result<[SqlitePool; 3], StoreError> {
     let reader = when_free(|| pool(8).connect_with(read_only.clone())).await?;
     let pulse = when_free(|| pool(2).connect_with(read_only.clone())).await?;
     Ok([writer, reader, pulse])
+}
+
+impl Db {
+    /// The name of a file beside an embedded database, such as `rescind.db.serve.lock`; `None` for PostgreSQL.
+    #[must_use]
+    pub fn file_beside(&self, ending: &str) -> Option<String> {
+        let Pools::Sqlite { writer, .. } = &self.pools else { return None };
+        let options = writer.connect_options();
+        Some(format!("{}.{ending}", options.get_filename().display()))
+    }
 }
 
 /// A new database file, and a new folder for it, can be read by their owner alone. Those that are there stay as they are.

@@ -122,11 +122,12 @@ impl Db {
     #[must_use]
     pub fn pools(&self) -> Vec<PoolState> {
         match &self.pools {
-            Pools::Postgres { pool, lane, pulse, light, .. } => vec![
+            Pools::Postgres { pool, lane, pulse, light, batch, .. } => vec![
                 PoolState::of("main", pool),
                 PoolState::of("first", lane),
                 PoolState::of("pulse", pulse),
                 PoolState::of("light", light),
+                PoolState::of("batch", batch),
             ],
             Pools::Sqlite { writer, reader, pulse } => {
                 vec![PoolState::of("writer", writer), PoolState::of("reader", reader), PoolState::of("pulse", pulse)]

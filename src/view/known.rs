@@ -58,13 +58,15 @@ impl Known {
         self.lease.end();
     }
 
-    /// Forgets a life that was found wrong, if nobody has forgotten it meanwhile.
-    pub fn drop_life(&self, life: u64) {
+    /// Forgets a life that was found wrong; false if somebody has forgotten it meanwhile.
+    pub fn drop_life(&self, life: u64) -> bool {
         self.lease.end();
         let mut view = self.change();
-        if view.standing().life == life {
+        let is_that = view.standing().life == life;
+        if is_that {
             view.drop_all();
         }
+        is_that
     }
 
     /// How much is left of the lease.

@@ -305,10 +305,13 @@ impl Node {
         self.applied.send_replace(-1);
     }
 
-    /// The same for a life that was found wrong, if nobody has dropped it meanwhile.
+    /// The same for a life that was found wrong, if nobody has dropped it meanwhile. Whoever finds it, the task registers anew.
     fn drop_life(&self, life: u64) {
-        self.known.drop_life(life);
+        if self.known.drop_life(life) {
+            self.note_row(None);
+        }
         self.applied.send_replace(-1);
+        self.poke();
     }
 
     /// No more answers from memory.

@@ -112,6 +112,11 @@ impl Between {
             }
         }
         let Some(row) = kept else { return Ok(()) };
+        if node.row() != Some(row.node_id) {
+            // Somebody who waits has found another history, or another life of the data.
+            self.former = kept.take().map(|row| row.node_id);
+            return Ok(());
+        }
         let (now, pause) = (node.clock.since_boot(), node.length / 3);
         let due = self.renewed.map_or(Duration::ZERO, |at| pause.saturating_sub(now.since(at)));
         let found = if due.is_zero() {
@@ -207,7 +212,7 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
         is_known = true;
     }
     tx.commit().await?;
-    if !is_known {
+    if !is_known || node.row() != Some(row.node_id) {
         return Ok(Round::Lost);
     }
     *row = next;

@@ -10,7 +10,7 @@ async fn set(db: &Db, value: &str) {
 #[tokio::test]
 async fn a_copy_holds_what_was_committed_when_it_was_made_and_passes_its_check() {
     on_both_engines(async |db| {
-        let Some(source) = rescind::store::engine::file_beside(&db, "x") else { return };
+        let Some(source) = db.file_beside("x") else { return };
         let source = std::path::PathBuf::from(source.trim_end_matches(".x"));
         let copy = source.with_extension("copy");
         set(&db, "blue").await;
@@ -32,7 +32,7 @@ async fn a_copy_holds_what_was_committed_when_it_was_made_and_passes_its_check()
 #[tokio::test]
 async fn a_damaged_copy_a_foreign_file_and_none_fail_the_check() {
     on_both_engines(async |db| {
-        let Some(source) = rescind::store::engine::file_beside(&db, "x") else { return };
+        let Some(source) = db.file_beside("x") else { return };
         let source = std::path::PathBuf::from(source.trim_end_matches(".x"));
         let copy = source.with_extension("copy");
         backup::copy(&source, &copy).await.unwrap();

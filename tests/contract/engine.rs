@@ -3,8 +3,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rescind::clock::{Clock, Timestamp};
+use rescind::model::feed::Item;
 use rescind::model::incident::Durability;
-use rescind::store::engine::{FromRow, Row, file_beside};
+use rescind::store::engine::{FromRow, Row};
 use rescind::store::{Db, StoreError, facts};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -170,6 +171,9 @@ async fn what_may_be_said_again_waits_for_no_disk_and_is_whole_where_it_must_be(
         conn.commit().await.unwrap();
         assert_eq!((fact(&db, "a").await.as_deref(), fact(&db, "b").await.as_deref()), (Some("2"), Some("3")));
         if !db.is_embedded() {
+            let mut conn = db.write_lightly().await.unwrap();
+            conn.tell(Item::Ended { session: uuid() });
+            assert!(matches!(conn.commit().await, Err(StoreError::Refused(_))), "nothing is taken back like that");
             for mut other in
                 [db.begin().await.unwrap(), db.begin_first().await.unwrap(), db.begin_pulse().await.unwrap()]
             {
@@ -359,7 +363,7 @@ async fn an_embedded_database_is_made_with_its_folder_and_is_safe_against_a_powe
     }
     assert_eq!(conn.value::<String>("PRAGMA journal_mode", &[]).await.unwrap().as_deref(), Some("wal"));
     drop(conn);
-    assert_eq!(file_beside(&db, "serve.lock"), Some(format!("{}.serve.lock", path.display())));
+    assert_eq!(db.file_beside("serve.lock"), Some(format!("{}.serve.lock", path.display())));
     db.close().await;
 }
 
@@ -404,7 +408,7 @@ async fn settings_are_safe_and_a_commit_is_safe_locally_unless_a_standby_is_name
         let db = place.open().await;
         assert_eq!(db.check_settings().await.unwrap(), Ok(()));
         assert_eq!(db.durability().await.unwrap(), Durability::Local);
-        assert_eq!(file_beside(&db, "x").is_some(), db.is_embedded());
+        assert_eq!(db.file_beside("x").is_some(), db.is_embedded());
         db.close().await;
     })
     .await;

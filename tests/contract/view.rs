@@ -284,6 +284,29 @@ async fn f32_another_life_of_the_data_drops_everything_that_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f32_whoever_finds_another_life_of_the_data_the_node_registers_anew() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return;
+        }
+        // Long enough that no renewal finds it.
+        let (node, _) = node(&db, 30);
+        let serving = node.serve(Role::Fast);
+        until("a lease", async || node.is_fresh()).await;
+        let before = list(&db).await.nodes[0].node_id;
+        in_one(&db, async |c| facts::set(c, "incarnation", "restored").await).await.unwrap();
+        assert_eq!(node.catch_up().await.unwrap(), None, "as somebody who waits for a number would");
+        until("it begins anew", async || {
+            let rows = list(&db).await.nodes;
+            rows.len() == 1 && rows[0].node_id != before && node.is_fresh()
+        })
+        .await;
+        serving.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sec_05_a_feed_number_below_one_already_seen_stops_serving_until_a_restore_is_said() {
     on_both_engines(async |db| {
         let (node, _) = node(&db, 1);

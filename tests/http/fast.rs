@@ -98,6 +98,21 @@ async fn sto_05_without_a_lease_there_is_no_verdict() {
     assert_eq!(server.introspect("accounts-api", "nyb_at_garbage").await.status, StatusCode::OK, "no record is needed");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_lease_our_own_api_tells_nothing_and_obeys() {
+    let server = TestServer::start_with(FAST).await;
+    let (desk, pair) = (server.machine_token("ops-desk").await, server.pair("naybitono-mobile").await);
+    let session = server.sid(&pair.access).await;
+    server.db_stop_serving_checks().await;
+    let sessions = format!("/api/v1/customers/{JOHN}/sessions");
+    assert_eq!(server.api("GET", &sessions, &desk, None).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.api("GET", &sessions, "nyb_at_garbage", None).await.status, StatusCode::UNAUTHORIZED);
+    let ordered = server.api("DELETE", &format!("/api/v1/sessions/{session}"), &desk, None).await;
+    assert!(ordered.status.is_success(), "{ordered:?}");
+    let seen = server.refresh("naybitono-mobile", &pair.refresh, &[]).await;
+    assert_eq!(seen.error(), "invalid_grant");
+}
+
 /// A random number, the same in every run.
 pub struct Dice(pub u64);
 

@@ -156,7 +156,7 @@ fn break_everything(options: &Options, (making, seconds): (Making, u64), handle:
         seed: options.seed,
         length: Duration::from_secs(seconds),
         longest: Duration::from_secs(options.longest),
-        rest: Duration::from_secs(3),
+        rest: Duration::from_secs(1),
         look: Duration::from_mins(1),
         ends_at: |_| true,
         making,

@@ -12,7 +12,7 @@ use crate::model::actor::{Actor, Who};
 use crate::model::ids::ClientId;
 use crate::model::scope::Scope;
 use crate::service::allowance;
-use crate::service::bearer::{self, Bearer};
+use crate::service::bearer::{self, Bearer, Wants};
 
 /// A machine whose token is good; what it may do is asked for by each route.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ async fn identify(request: &Request<'_>) -> Result<Machine, Turned> {
         return Err(Turned::Malformed);
     }
     let info = request.guard::<RequestInfo>().await.succeeded().ok_or(Turned::Unavailable)?;
-    match bearer::identify(app, token).await {
+    match bearer::identify(app, token, wants(request)).await {
         Ok(Some(Bearer { client_id, scope })) => {
             let actor = info.actor.as_who(Who::Client(client_id.clone()));
             limit(app, request, &actor, &client_id).await?;
@@ -106,9 +106,15 @@ async fn identify(request: &Request<'_>) -> Result<Machine, Turned> {
     }
 }
 
+fn wants(request: &Request<'_>) -> Wants {
+    if request.method() == rocket::http::Method::Get { Wants::Read } else { Wants::Order }
+}
+
 /// Reads and revocations have budgets of their own: no flood of reads holds up a lockdown.
 async fn limit(app: &App, request: &Request<'_>, actor: &Actor, client: &ClientId) -> Result<(), Turned> {
-    let reads = request.method() == rocket::http::Method::Get;
-    let rule = if reads { Rule::MachineReadPerClient } else { Rule::RevokePerClient };
+    let rule = match wants(request) {
+        Wants::Read => Rule::MachineReadPerClient,
+        Wants::Order => Rule::RevokePerClient,
+    };
     allowance::take(app, actor, rule, client.as_str()).await.map_err(Turned::TooMany)
 }

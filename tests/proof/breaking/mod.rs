@@ -37,11 +37,11 @@ const fn fault(name: &'static str, weight: usize, act: fn(&mut Breaking<'_>)) ->
 
 /// All faults.
 pub const ALL: [Fault; 32] = [
-    fault("node-killed", 8, nodes::killed),
+    fault("node-killed", 16, nodes::killed),
     fault("node-stopped", 2, nodes::stopped),
     fault("node-frozen", 4, nodes::frozen),
     fault("node-paused", 2, nodes::paused),
-    fault("postgres-killed", 4, postgres::killed),
+    fault("postgres-killed", 6, postgres::killed),
     fault("postgres-frozen", 2, postgres::frozen),
     fault("postgres-promoted", 4, postgres::promoted),
     fault("postgres-promoted-lagging", 2, postgres::promoted_lagging),
@@ -59,7 +59,7 @@ pub const ALL: [Fault; 32] = [
     fault("node-redis-silent", 1, links::redis_silent),
     fault("node-redis-slow", 1, links::redis_slow),
     fault("replication-slow", 1, links::replication_slow),
-    fault("redis-killed", 4, redis::killed),
+    fault("redis-killed", 6, redis::killed),
     fault("redis-frozen", 2, redis::frozen),
     fault("redis-flushed", 2, redis::flushed),
     fault("redis-lost-writes", 3, redis::lost_writes),
@@ -70,6 +70,9 @@ pub const ALL: [Fault; 32] = [
     fault("cut-off-while-promoted", 3, together::cut_off_while_promoted),
     fault("frozen-while-promoted", 2, together::frozen_while_promoted),
 ];
+
+/// The longest that most faults last, so that there are many.
+const USUAL: Duration = Duration::from_secs(6);
 
 /// Windows, shared with whoever judges.
 pub type Windows = Arc<Mutex<Vec<Window>>>;
@@ -123,7 +126,8 @@ impl Breaking<'_> {
     }
 
     fn span(&mut self, least_ms: u64) -> Duration {
-        let most = u64::try_from(self.longest.as_millis()).unwrap_or(u64::MAX).max(least_ms);
+        let longest = if self.dice.once_in(10) { self.longest } else { self.longest.min(USUAL) };
+        let most = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX).max(least_ms);
         // As often between 100 and 200 ms as between 2 and 4 s.
         let doublings = (most / least_ms.max(1)).max(1).ilog2();
         let scale = 1_u64 << self.dice.between(0, u64::from(doublings));
