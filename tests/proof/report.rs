@@ -270,10 +270,14 @@ fn bound(seen: usize, n: usize) -> String {
     }
 }
 
+/// How a report begins.
+const GOOD: &str = "Nothing was wrong.";
+const BAD: &str = "**Something was wrong: see below.**";
+
 /// The report as text.
 pub fn text(report: &Report) -> String {
     let mut out = String::from("# The proof: a run\n\n");
-    let verdict = if report.is_good() { "Nothing was wrong." } else { "**Something was wrong: see below.**" };
+    let verdict = if report.is_good() { GOOD } else { BAD };
     let minutes = report.lasted.as_secs_f64() / 60.0;
     let seeds = report.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let _ = writeln!(out, "{verdict} Clients worked for {minutes:.1} minutes. Seeds: {seeds}.\n");
@@ -409,9 +413,24 @@ fn wrong(out: &mut String, report: &Report) {
     }
 }
 
-/// Adds what became of seeded bugs to a report that is there.
+/// Adds what a build with seeded bugs showed to a report that is there: what it did without any, and what became of each.
 pub fn append_seeded(file: &Path, report: &Report) -> std::io::Result<()> {
     let mut out = std::fs::read_to_string(file)?;
+    if !report.is_good() {
+        out = out.replacen(GOOD, BAD, 1);
+    }
+    if !report.lasted.is_zero() {
+        let (minutes, pauses) = (report.lasted.as_secs_f64() / 60.0, report.faults_with("paused before answers"));
+        let _ = writeln!(
+            out,
+            "\n## With a pause between verdict and answer\n\nFor {minutes:.1} minutes nodes stood still there, in {pauses} spells of 10 s, and \
+             were woken again. Of {} checks of tokens that were dead for certain, and {} of good ones, {} were answered wrongly.",
+            report.judged.dead,
+            report.judged.good,
+            report.violations.len()
+        );
+        wrong(&mut out, report);
+    }
     seeded(&mut out, report);
     std::fs::write(file, out)
 }

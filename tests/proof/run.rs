@@ -125,6 +125,17 @@ impl Ran {
         few.or_else(|| (self.faults() < seconds / 60).then(|| format!("only {} faults", self.faults())))
     }
 
+    /// A long run in which nearly every 503 is excused shows little of R4: whether that is so.
+    pub fn too_much_excused(&self, length: Duration) -> Option<String> {
+        let slow: u64 = self.history.slow.iter().map(|(begin, end)| end - begin).sum();
+        let (slow, whole) =
+            (Duration::from_nanos(slow), Duration::from_nanos(rules::calls::whole(&self.history, &self.windows)));
+        let said = format!(
+            "the machine was slow by itself for {slow:.0?} of {length:.0?}, and nothing was broken for {whole:.0?}"
+        );
+        (slow > length / 2 || whole < length / 100).then_some(said)
+    }
+
     /// Tells what was wrong, and keeps the smallest part of the history that shows it.
     pub fn tell(&self, folder: &Path) {
         for complaint in &self.complaints {

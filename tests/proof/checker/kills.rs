@@ -247,6 +247,31 @@ fn who_was_never_locked_gets_in() {
 }
 
 #[test]
+fn who_is_unlocked_for_certain_gets_in_again() {
+    let sign_in = Verb::SignIn { customer: 0 };
+    let mut story = Story::new();
+    story.call(Verb::Lock { customer: 0 }, Confirmed, 100..200).call(Verb::Unlock { customer: 0 }, Confirmed, 300..400);
+    let refused = |change: &dyn Fn(&mut Story)| {
+        let mut told = story.clone();
+        change(&mut told);
+        told.verdicts()
+    };
+    assert_eq!(refused(&|told| _ = told.call(sign_in, Refused, 400..500)), [Rule::FalseRefusal]);
+    assert_eq!(refused(&|told| _ = told.call(sign_in, Refused, 399..500)), []);
+    // Locked again meanwhile; or an earlier lock was never answered, and may still come.
+    let again = |told: &mut Story| {
+        _ = told.call(sign_in, Refused, 450..500).call(Verb::Lock { customer: 0 }, Confirmed, 499..600)
+    };
+    assert_eq!(refused(&again), []);
+    let late = |told: &mut Story| {
+        _ = told.broken(0..900).call(sign_in, Refused, 450..500).call(Verb::Lock { customer: 0 }, Lost, 50..60)
+    };
+    assert_eq!(refused(&late), []);
+    // What it got before the lock stays dead.
+    assert_eq!(refused(&|told| _ = told.call(Verb::Exchange { customer: 0 }, Refused, 450..500)), []);
+}
+
+#[test]
 fn an_answer_from_before_its_process_stood_still_is_late() {
     let (mut story, session, token) = one();
     story.call(Verb::EndSession { session }, Confirmed, 100..200).check(token, 1, Active, 50..400);

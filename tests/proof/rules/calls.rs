@@ -122,14 +122,29 @@ impl Door<'_> {
         confirmed.filter(|lock| !others.iter().any(|unlock| may_lift(unlock, lock))).map(|lock| lock.end).min()
     }
 
+    /// Since when the customer was surely not locked any more, if every lock that may have been carried out before this call
+    /// was lifted for certain before it.
+    fn open_for_certain(&self, call: &Call) -> Option<Nanos> {
+        let lifted = |lock: &Call| {
+            let after = self.unlocks.iter().filter(|unlock| unlock.outcome == Outcome::Confirmed);
+            after
+                .filter(|unlock| unlock.begin >= latest(lock) && unlock.end <= call.begin)
+                .map(|unlock| unlock.end)
+                .min()
+        };
+        let before: Vec<_> = self.locks.iter().filter(|lock| lock.begin < call.end).collect();
+        let all: Option<Vec<Nanos>> = before.iter().map(|lock| lifted(lock)).collect();
+        all?.into_iter().max()
+    }
+
     /// Nothing that may have locked the customer before a moment was sent.
     fn never_locked(&self, until: Nanos) -> bool {
         self.locks.iter().all(|lock| lock.begin >= until)
     }
 }
 
-/// Nobody gets in who is surely locked; nobody is refused who was never locked; and a lock that was confirmed is there to be
-/// lifted.
+/// Nobody gets in who is surely locked; nobody is refused who was never locked, or is surely unlocked again; and a lock that
+/// was confirmed is there to be lifted.
 pub fn locks(history: &History) -> Vec<Violation> {
     let mut doors: HashMap<u32, Door<'_>> = HashMap::new();
     for call in &history.calls {
@@ -162,6 +177,15 @@ fn at_door(history: &History, door: &Door<'_>) -> Vec<Violation> {
         }
         if call.outcome == Outcome::Refused && door.never_locked(call.end) {
             found.push(tell(Rule::FalseRefusal, history, call, "was refused, and never locked"));
+        }
+        // A code from before the lock is dead after it, too.
+        let is_new = matches!(call.verb, Verb::SignIn { .. });
+        if call.outcome == Outcome::Refused
+            && is_new
+            && let Some(since) = door.open_for_certain(call)
+        {
+            let text = format!("was refused, unlocked for certain since {}", seconds(since));
+            found.push(tell(Rule::FalseRefusal, history, call, &text));
         }
     }
     for call in door.unlocks.iter().filter(|call| call.outcome == Outcome::Refused) {

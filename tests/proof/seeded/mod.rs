@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rescind::seeded::Bug;
-use rescind::seeded::scenario::{Fault, Scenario};
+use rescind::seeded::scenario::{Fault, Scenario, Seen};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -92,17 +92,18 @@ fn lease_of(own: &Own) -> u64 {
     number(own, "RESCIND_LEASE", 2)
 }
 
-/// What a bug is caught by. Silence is none of it: a machine that is busy may be silent, too.
-fn is_wrong_verdict(rule: Rule) -> bool {
-    match rule {
-        Rule::ActiveAfterConfirmed
-        | Rule::ActiveAfterInactive
-        | Rule::FalseInactive
-        | Rule::Forgotten
-        | Rule::Branch
-        | Rule::FalseRefusal
-        | Rule::Late => true,
-        Rule::UnsureWithoutCause | Rule::Odd => false,
+/// What a bug is caught by: what its scenario says is seen, and nothing else. Silence catches none: a machine that is busy may be
+/// silent, too.
+fn shows(seen: Seen) -> fn(Rule) -> bool {
+    match seen {
+        // A pair of a dead session is what its next check would show.
+        Seen::ActiveAfterKill => |rule| {
+            let in_checks = [Rule::ActiveAfterConfirmed, Rule::ActiveAfterInactive].contains(&rule);
+            in_checks || [Rule::Forgotten, Rule::Branch].contains(&rule)
+        },
+        Seen::LateAnswer => |rule| rule == Rule::Late,
+        Seen::FalseInactive => |rule| [Rule::FalseInactive, Rule::FalseRefusal].contains(&rule),
+        Seen::TwoPairs | Seen::RefreshAfterGrace => |rule| rule == Rule::Branch,
     }
 }
 
@@ -121,7 +122,7 @@ fn run(bug: Bug, mut making: Making, (options, handle): (&Options, &Handle)) -> 
         longest: Duration::from_secs(2),
         rest: Duration::from_millis(500),
         look: Duration::from_secs(2),
-        ends_at: is_wrong_verdict,
+        ends_at: shows(bug.scenario().seen),
         making,
         work: clients::Plan {
             seed: options.seed,
@@ -145,7 +146,11 @@ fn run(bug: Bug, mut making: Making, (options, handle): (&Options, &Handle)) -> 
     for complaint in &ran.complaints {
         println!("    {complaint}");
     }
-    let found = ran.violations.iter().find(|violation| is_wrong_verdict(violation.rule))?;
+    let shows = shows(bug.scenario().seen);
+    for other in ran.violations.iter().filter(|violation| !shows(violation.rule)).take(3) {
+        println!("    also: {other}");
+    }
+    let found = ran.violations.iter().find(|violation| shows(violation.rule))?;
     println!("    {} violations, the first: {found}", ran.violations.len());
     Some((ran.seen_after.unwrap_or_else(|| began.elapsed()), found.rule))
 }
