@@ -4,7 +4,8 @@
 use uuid::Uuid;
 
 use super::audit::{Told, record, record_alone};
-use super::{Fault, allowance, tries};
+use super::tries::{self, Try};
+use super::{Fault, allowance};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::limits::{Rule, Wait, address_key};
@@ -94,22 +95,37 @@ async fn try_sign_in(app: &App, actor: &Actor, form: SignIn) -> Result<LoginOutc
     let found = customers::find_for_sign_in(&mut app.db.read().await?, &named(app, &form), &place(&form)).await?;
     let key = counter(app, &form, found.as_ref());
     let subject = found.as_ref().map(|read| read.customer.customer_id.as_str());
-    if let Some(wait) = tries::count(app, &key, subject).await? {
-        let told = refused_sign_in(found.as_ref(), "too many tries");
-        allowance::tell(app, actor, "sign_in", &data_encoding::HEXLOWER.encode(&key), told).await;
-        return Ok(LoginOutcome::Wait(wait));
-    }
+    let tried = match tries::count(app, key, subject).await? {
+        Ok(tried) => tried,
+        Err(wait) => {
+            let told = refused_sign_in(found.as_ref(), "too many tries");
+            allowance::tell(app, actor, "sign_in", &data_encoding::HEXLOWER.encode(&key), told).await;
+            return Ok(LoginOutcome::Wait(wait));
+        }
+    };
     let stored = found.as_ref().and_then(|read| read.password_hash.as_deref());
-    let verdict = app.secrets.hasher.verify(&form.password, stored).await?;
-    match (verdict, found) {
+    let looked_at = app.secrets.hasher.verify(&form.password, stored).await.map_err(Fault::from);
+    match (tried.excuse(app, false, looked_at).await?, found) {
         (Verdict::Wrong, found) => refuse(app, actor, found.as_ref()).await,
         (Verdict::Right | Verdict::RightButOld, None) => Ok(LoginOutcome::Refused),
-        (Verdict::Right, Some(read)) => enter(app, actor, form, read, &key).await,
-        (Verdict::RightButOld, Some(read)) => {
-            upgrade_hash(app, &form, &read).await?;
-            enter(app, actor, form, read, &key).await
+        (verdict, Some(read)) => {
+            let entered = enter_with(app, actor, form, (read, verdict), &tried).await;
+            tried.excuse(app, true, entered).await
         }
     }
+}
+
+async fn enter_with(
+    app: &App,
+    actor: &Actor,
+    form: SignIn,
+    (read, verdict): (SignInRead, Verdict),
+    tried: &Try,
+) -> Result<LoginOutcome, Fault> {
+    if verdict == Verdict::RightButOld {
+        upgrade_hash(app, &form, &read).await?;
+    }
+    enter(app, actor, form, read, tried).await
 }
 
 /// The words typed, as id, address and number.
@@ -172,25 +188,19 @@ fn refused_sign_in(found: Option<&SignInRead>, why: &str) -> Told {
 }
 
 /// The password was right. Locked and disabled customers read that they are; others get in.
-async fn enter(
-    app: &App,
-    actor: &Actor,
-    form: SignIn,
-    read: SignInRead,
-    key: &[u8; 32],
-) -> Result<LoginOutcome, Fault> {
+async fn enter(app: &App, actor: &Actor, form: SignIn, read: SignInRead, tried: &Try) -> Result<LoginOutcome, Fault> {
     let id = read.customer.customer_id.clone();
     let actor = &actor.as_who(Who::Customer(id.clone()));
     if read.level == Level::Full || read.customer.disabled_at.is_some() {
         let told = Told::refused(Action::SignIn, "customer", &id).of(&id).because("restricted");
         record_alone(app, actor, told).await?;
-        tries::forgive(app, key).await?;
+        tried.forgive(app).await?;
         return Ok(LoginOutcome::Restricted);
     }
     let mut tx = app.db.begin().await?;
     match enter_in(app, &mut tx, actor, &form, &read).await {
         Ok(Some(welcome)) => {
-            throttles::reset(&mut tx, key).await?;
+            throttles::reset(&mut tx, &tried.key).await?;
             tx.commit().await?;
             return Ok(LoginOutcome::Welcome(Box::new(welcome)));
         }
@@ -199,7 +209,7 @@ async fn enter(
         Err(error) => return Err(error.into()),
     }
     drop(tx);
-    tries::forgive(app, key).await?;
+    tried.forgive(app).await?;
     Ok(LoginOutcome::Stale)
 }
 

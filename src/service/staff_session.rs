@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::audit::{Told, record, record_alone};
-use super::{Fault, allowance, tries};
+use super::tries::{self, Try};
+use super::{Fault, allowance};
 use crate::app::App;
 use crate::clock::unix_seconds;
 use crate::limits::{Rule, Wait, address_key};
@@ -74,15 +75,22 @@ async fn try_sign_in(app: &App, actor: &Actor, form: StaffSignIn) -> Result<Staf
     let found = staff_sessions::find_for_sign_in(&mut app.db.read().await?, typed, form.browser_id).await?;
     let key = counter(app, &form, found.as_ref());
     let subject = found.as_ref().map(|read| read.staff.username.as_str());
-    if let Some(wait) = tries::count(app, &key, subject).await? {
-        let told = refused(found.as_ref(), "too many tries");
-        allowance::tell(app, actor, "staff_sign_in", &data_encoding::HEXLOWER.encode(&key), told).await;
-        return Ok(StaffLogin::Wait(wait));
-    }
+    let tried = match tries::count(app, key, subject).await? {
+        Ok(tried) => tried,
+        Err(wait) => {
+            let told = refused(found.as_ref(), "too many tries");
+            allowance::tell(app, actor, "staff_sign_in", &data_encoding::HEXLOWER.encode(&key), told).await;
+            return Ok(StaffLogin::Wait(wait));
+        }
+    };
     let stored = found.as_ref().map(|read| read.password_hash.as_str());
-    let is_right = app.secrets.hasher.verify(&form.password, stored).await? != Verdict::Wrong;
+    let looked_at = app.secrets.hasher.verify(&form.password, stored).await.map_err(Fault::from);
+    let is_right = tried.excuse(app, false, looked_at).await? != Verdict::Wrong;
     match found {
-        Some(read) if is_right && read.staff.disabled_at.is_none() => enter(app, actor, &form, &read, &key).await,
+        Some(read) if is_right && read.staff.disabled_at.is_none() => {
+            let entered = enter(app, actor, &form, &read, &tried).await;
+            tried.excuse(app, true, entered).await
+        }
         found => {
             let why = match &found {
                 None => "unknown name",
@@ -126,17 +134,17 @@ async fn enter(
     actor: &Actor,
     form: &StaffSignIn,
     read: &StaffRead,
-    key: &[u8; 32],
+    tried: &Try,
 ) -> Result<StaffLogin, Fault> {
     let actor = &actor.as_who(Who::Staff(read.staff.username.clone()));
     let mut tx = app.db.begin().await?;
     let Some(session) = enter_in(app, &mut tx, actor, form, read).await? else {
         drop(tx);
-        tries::forgive(app, key).await?;
+        tried.forgive(app).await?;
         record_alone(app, actor, refused(Some(read), "changed meanwhile")).await?;
         return Ok(StaffLogin::Refused);
     };
-    throttles::reset(&mut tx, key).await?;
+    throttles::reset(&mut tx, &tried.key).await?;
     tx.commit().await?;
     Ok(StaffLogin::Welcome(session))
 }

@@ -9,26 +9,55 @@ use crate::limits::Wait;
 use crate::policy::throttle::{Delay, delay_after};
 use crate::store::throttles;
 
-/// Counts one try; `Some` if it may not go on. `subject`: the customer or member of staff, if there is one.
-pub(super) async fn count(app: &App, key: &[u8; 32], subject: Option<&str>) -> Result<Option<Wait>, Fault> {
+/// A try that was counted, and goes on.
+#[derive(Debug)]
+pub(super) struct Try {
+    /// Whose counter it is.
+    pub key: [u8; 32],
+    failures: i64,
+}
+
+/// Counts one try; how long to wait if it may not go on. `subject`: the customer or member of staff, if there is one.
+pub(super) async fn count(app: &App, key: [u8; 32], subject: Option<&str>) -> Result<Result<Try, Wait>, Fault> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let counter = throttles::count(&mut tx, key, subject, now).await?;
+    let counter = throttles::count(&mut tx, &key, subject, now).await?;
     if let Some(until) = counter.blocked_until.filter(|until| *until > now) {
-        return Ok(Some(Wait((until - now).to_std().unwrap_or_default())));
+        return Ok(Err(Wait((until - now).to_std().unwrap_or_default())));
     }
     match delay_after(counter.failures) {
         Delay::None => {}
-        Delay::Wait(delay) => throttles::block(&mut tx, key, now + delay).await?,
-        Delay::Disabled => throttles::block(&mut tx, key, now + TimeDelta::days(36_500)).await?,
+        Delay::Wait(delay) => throttles::block(&mut tx, &key, now + delay).await?,
+        Delay::Disabled => throttles::block(&mut tx, &key, now + TimeDelta::days(36_500)).await?,
     }
     tx.commit().await?;
-    Ok(None)
+    Ok(Ok(Try { key, failures: counter.failures }))
 }
 
-/// The password was right, so the try was no wrong one, whatever else stood in the way.
-pub(super) async fn forgive(app: &App, key: &[u8; 32]) -> Result<(), Fault> {
-    let mut tx = app.db.begin().await?;
-    throttles::reset(&mut tx, key).await?;
-    Ok(tx.commit().await?)
+impl Try {
+    /// The password was right, so the try was no wrong one, whatever else stood in the way.
+    pub(super) async fn forgive(&self, app: &App) -> Result<(), Fault> {
+        let mut tx = app.db.begin().await?;
+        throttles::reset(&mut tx, &self.key).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Nobody should wait for our own fault. What is not answered here stays counted: that errs on the safe side.
+    pub(super) async fn excuse<T>(&self, app: &App, is_right: bool, done: Result<T, Fault>) -> Result<T, Fault> {
+        if done.is_ok() {
+            return done;
+        }
+        let excused = if is_right { self.forgive(app).await } else { self.uncount(app).await };
+        if let Err(error) = excused {
+            tracing::debug!(%error, "a sign-in that failed by our own fault stays counted");
+        }
+        done
+    }
+
+    /// The password was not looked at.
+    async fn uncount(&self, app: &App) -> Result<(), Fault> {
+        let mut tx = app.db.begin().await?;
+        throttles::uncount(&mut tx, &self.key, self.failures).await?;
+        Ok(tx.commit().await?)
+    }
 }

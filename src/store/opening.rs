@@ -50,15 +50,23 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 5], St
         // Slow statements are told about by what waits for them; sqlx's own line would cost ours.
         .disable_statement_logging();
     let pool = |most| {
-        let fresh = fresh.clone();
+        let (fresh, known) = (fresh.clone(), fresh.clone());
         let options = PoolOptions::new().max_connections(most).idle_timeout(None).acquire_timeout(DEADLINE);
         let options = options.test_before_acquire(false).before_acquire(move |conn: &mut PgConnection, about| {
             let is_fresh = fresh.has(about.age);
             Box::pin(async move { Ok(is_fresh && (about.idle_for < TRUSTED || conn.ping().await.is_ok())) })
         });
         // sqlx asks again itself, but waits for ever: a connection that hangs would never give its place back.
-        let options = options.after_release(|conn: &mut PgConnection, _| {
-            Box::pin(async move { Ok(timeout(TRUSTED, conn.ping()).await.is_ok_and(|works| works.is_ok())) })
+        // One that the server has ended is hardly the only one: the others are not tried, one failed request each.
+        let options = options.after_release(move |conn: &mut PgConnection, _| {
+            let fresh = known.clone();
+            Box::pin(async move {
+                let works = timeout(TRUSTED, conn.ping()).await;
+                if let Ok(Err(_)) = &works {
+                    fresh.only();
+                }
+                Ok(works.is_ok_and(|works| works.is_ok()))
+            })
         });
         options.after_connect(|conn, _| {
             Box::pin(async move {

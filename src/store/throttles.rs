@@ -38,6 +38,13 @@ pub async fn block(conn: &mut Conn, key: &[u8; 32], until: Timestamp) -> Result<
     conn.execute("UPDATE throttles SET blocked_until = $2 WHERE key = $1", &[&key.to_vec(), &until]).await.map(|_| ())
 }
 
+/// Takes one try back that was not looked at, with the block that it set, if none was counted since: `failures` is what its
+/// [`Counter`] said.
+pub async fn uncount(conn: &mut Conn, key: &[u8; 32], failures: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE throttles SET failures = failures - 1, blocked_until = NULL WHERE key = $1 AND failures = $2";
+    conn.execute(sql, &[&key.to_vec(), &failures]).await.map(|_| ())
+}
+
 /// Forgets a counter after a success.
 pub async fn reset(conn: &mut Conn, key: &[u8; 32]) -> Result<(), StoreError> {
     conn.execute("DELETE FROM throttles WHERE key = $1", &[&key.to_vec()]).await.map(|_| ())

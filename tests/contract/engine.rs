@@ -237,6 +237,37 @@ async fn a_statement_on_a_lost_connection_is_an_outage_not_a_refusal() {
 }
 
 #[tokio::test]
+async fn of_many_connections_that_the_server_has_ended_one_request_notices() {
+    on_both_engines(async |db| {
+        if db.is_embedded() {
+            return; // a file has no connection to lose
+        }
+        let pid = "SELECT CAST(pg_backend_pid() AS BIGINT)";
+        let (mut held, mut pids) = (Vec::new(), Vec::new());
+        for _ in 0..6 {
+            let mut conn = db.read_ahead().await.unwrap();
+            pids.push(conn.value::<i64>(pid, &[]).await.unwrap().unwrap());
+            held.push(conn);
+        }
+        drop(held);
+        // By the lane, which has other connections.
+        let mut other = db.begin_first().await.unwrap();
+        for ended in &pids {
+            let sql = "SELECT pg_terminate_backend(CAST($1 AS INTEGER), 5000)";
+            assert_eq!(other.value::<bool>(sql, &[ended]).await.unwrap(), Some(true));
+        }
+        let mut failed = 0;
+        for _ in 0..12 {
+            failed += usize::from(db.read_ahead().await.unwrap().value::<i64>(pid, &[]).await.is_err());
+            // Until it was given back, which is when it is noticed.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(failed <= 1, "{failed} requests failed");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lock_that_is_not_given_in_time_is_an_outage() {
     on_both_engines(async |db| {
         let session = household(&db, "john", "app").await.session();

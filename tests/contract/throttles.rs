@@ -55,6 +55,22 @@ async fn a_block_is_told_to_the_next_try_and_a_reset_forgets_it() {
 }
 
 #[tokio::test]
+async fn a_try_is_taken_back_with_its_block_unless_another_was_counted_since() {
+    on_both_engines(async |db| {
+        assert_eq!(count(&db, &KEY).await.failures, 1);
+        in_one(&db, async |c| throttles::block(c, &KEY, at(900)).await).await.unwrap();
+        in_one(&db, async |c| throttles::uncount(c, &KEY, 1).await).await.unwrap();
+        assert_eq!(count(&db, &KEY).await, Counter { failures: 1, blocked_until: None });
+        assert_eq!(count(&db, &KEY).await.failures, 2);
+        in_one(&db, async |c| throttles::block(c, &KEY, at(900)).await).await.unwrap();
+        in_one(&db, async |c| throttles::uncount(c, &KEY, 1).await).await.unwrap();
+        in_one(&db, async |c| throttles::uncount(c, &OTHER, 2).await).await.unwrap();
+        assert_eq!(count(&db, &KEY).await, Counter { failures: 3, blocked_until: Some(at(900)) });
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn all_counters_of_a_subject_are_forgotten_and_no_others() {
     on_both_engines(async |db| {
         for id in ["john", "jane"] {

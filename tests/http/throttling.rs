@@ -182,3 +182,46 @@ async fn pwd_06_counters_are_kept_under_keyed_hashes_and_survive_in_the_database
         conn.value("SELECT COUNT(*) FROM throttles WHERE LENGTH(key) = 32", &[]).await.expect("read");
     assert_eq!(key, Some(2), "the key is a hash, not the name");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pwd_06_nobody_waits_for_what_was_our_own_fault() {
+    let server = TestServer::start_with(&[("hash_threads", "1")]).await;
+    let counted = "SELECT CAST(COALESCE(SUM(failures), 0) AS BIGINT) FROM throttles";
+    // The password is not looked at: as many as may wait do so already.
+    let app = server.app.clone();
+    let crowd = tokio::spawn(async move {
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..400 {
+            let app = app.clone();
+            all.spawn(async move {
+                while app.secrets.hasher.verify(&SecretText::from("wrong"), None).await.is_err() {
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+            });
+        }
+        all.join_all().await;
+    });
+    while server.app.secrets.hasher.queue().waiting < 32 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let mut turned_away = 0;
+    while !crowd.is_finished() {
+        let seen = attempt(&server, JOHN, WRONG).await;
+        if seen.status != StatusCode::SERVICE_UNAVAILABLE {
+            break;
+        }
+        turned_away += 1;
+        assert_eq!(server.db_count(counted).await, 0, "it was not looked at");
+    }
+    crowd.abort();
+    assert!(turned_away > 0, "it never was crowded");
+
+    // The password is right, and nobody may enter just now.
+    let server = TestServer::start().await;
+    server.db_refuse_audit().await;
+    for _ in 0..7 {
+        let seen = attempt(&server, JOHN, PASSWORD).await;
+        assert!(seen.status.is_server_error(), "{}", seen.status);
+        assert_eq!(server.db_count(counted).await, 0, "it was right");
+    }
+}
