@@ -431,7 +431,9 @@ pub fn append_seeded(file: &Path, report: &Report) -> std::io::Result<()> {
         );
         wrong(&mut out, report);
     }
-    seeded(&mut out, report);
+    if !report.seeded.is_empty() {
+        seeded(&mut out, report);
+    }
     std::fs::write(file, out)
 }
 
