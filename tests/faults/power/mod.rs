@@ -201,3 +201,32 @@ async fn a_power_cut_in_the_first_command_leaves_what_the_next_one_can_start_wit
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_key_and_a_backup_are_whole_or_not_there_yet_and_stay_once_told() {
+    if is_postgres() {
+        return;
+    }
+    let watched = Watched::empty();
+    assert_eq!(watched.folder.run(&["migrate"]).code, 0);
+    for (command, file) in
+        [(&["keys", "rotate"][..], "rescind-keys/secret_key"), (&["backup", "copy.db"][..], "copy.db")]
+    {
+        let file_in = |folder: &Folder| fs::read(folder.path().join(file)).ok();
+        let (before, began) = (file_in(&watched.folder), watched.now());
+        assert_eq!(watched.folder.run(command).code, 0);
+        let (after, told) = (file_in(&watched.folder), watched.now());
+        assert!(before != after, "{command:?} changed nothing");
+        let (happened, mut dice, mut disk) = (watched.happened(), Dice::of(1), Disk::with(&watched.root));
+        for moment in happened.iter().map(|each| each.at).filter(|at| (began..=told).contains(at)) {
+            disk.play(&happened, moment, HONEST);
+            for fate in [Some(Fate::Nothing), None] {
+                let copy = elsewhere();
+                disk.after_a_cut(copy.path(), &mut dice, fate);
+                let left = file_in(&copy);
+                let is_whole = left == after || (left == before && moment < told);
+                assert!(is_whole, "{command:?} cut at {moment} of {began}..={told}, fate {fate:?}: {left:?}");
+            }
+        }
+    }
+}
