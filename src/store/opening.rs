@@ -130,6 +130,7 @@ pub(super) async fn sqlite(url: &str) -> Result<[SqlitePool; 3], StoreError> {
     let pool =
         |most| PoolOptions::<Sqlite>::new().max_connections(most).acquire_timeout(DEADLINE).test_before_acquire(false);
     let writer = when_free(|| pool(1).connect_with(options.clone())).await?;
+    sync_what_was_left(options.get_filename()).map_err(|error| refused(&error))?;
     let read_only = options.pragma("query_only", "on");
     let reader = when_free(|| pool(8).connect_with(read_only.clone())).await?;
     let pulse = when_free(|| pool(2).connect_with(read_only.clone())).await?;
@@ -166,6 +167,19 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     make_folder(folder_of(folder))?;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     std::fs::File::open(folder_of(folder))?.sync_all()
+}
+
+/// Whoever opens the file sees what a process wrote that was killed before it had synced. Nobody may be told of that, and a
+/// power cut take it away after all.
+fn sync_what_was_left(path: &Path) -> std::io::Result<()> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    match std::fs::File::open(log) {
+        Ok(log) => log.sync_all()?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    std::fs::File::open(folder_of(path))?.sync_all()
 }
 
 #[cfg(test)]
