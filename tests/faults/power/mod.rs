@@ -225,8 +225,37 @@ async fn a_rotated_key_and_a_backup_are_whole_or_not_there_yet_and_stay_once_tol
                 disk.after_a_cut(copy.path(), &mut dice, fate);
                 let left = file_in(&copy);
                 let is_whole = left == after || (left == before && moment < told);
-                assert!(is_whole, "{command:?} cut at {moment} of {began}..={told}, fate {fate:?}: {left:?}");
+                assert!(is_whole, "{command:?} cut at {moment} of {began}..={told}, fate {fate:?}: not whole");
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_did_not_sync_is_synced_before_the_next_one_tells_it() {
+    if is_postgres() {
+        return;
+    }
+    let mut watched = Watched::empty();
+    // With checks from memory a node registers first, and so commits and syncs.
+    watched.folder.set("RESCIND_CHECKS", "plain");
+    let bank = watched.folder.enter_bank("CUST_0");
+    let server = watched.folder.serve().await;
+    let pair = server.pair(&bank.customer).await;
+    server.kill();
+    let before = watched.now();
+    assert_eq!(watched.folder.run(&["lockdown", &bank.customer, "--reason", "phone stolen"]).code, 0);
+    let killed = watched.now();
+    let server = watched.folder.serve().await;
+    assert!(!server.is_active(&bank, &pair.access).await);
+    let told = watched.now();
+    server.kill();
+
+    // As if the command had been killed when it had written, and not synced: the next process sees what it wrote.
+    let honest = |each: &Happened| each.at <= before || each.at > killed;
+    let (mut disk, copy) = (Disk::with(&watched.root), elsewhere());
+    disk.play(&watched.happened(), told, &honest);
+    disk.after_a_cut(copy.path(), &mut Dice::of(1), Some(Fate::Nothing));
+    let server = copy.serve().await;
+    assert!(!server.is_active(&bank, &pair.access).await, "a check said inactive, and then active");
 }
