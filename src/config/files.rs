@@ -1,29 +1,75 @@
-//! Files that only their owner can read.
+//! Files that only their owner can read, and that a power cut leaves whole: as they were, or as they were to be.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Result, Write as _};
 use std::path::Path;
 
-/// Makes a file only its owner can read, with its folder; refuses to replace one.
-pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+/// Makes a file only its owner can read, with its folder; refuses to replace one. It gets its name when all of it is on the
+/// disk: half a key would be worse than none.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    make_folder(folder_of(path))?;
+    let part = path.with_extension(format!("{}.part", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     let mut line = String::from(text);
     writeln!(line).map_err(std::io::Error::other)?;
-    file.write_all(line.as_bytes())?;
-    file.sync_all()
+    let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
+    // A link does not replace what came there meanwhile. Where the file system has none, a rename must do.
+    let named = written.and_then(|()| match fs::hard_link(&part, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => fs::rename(&part, path),
+        linked => linked.and_then(|()| fs::remove_file(&part)),
+    });
+    if named.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    named.and_then(|()| keep_names(folder_of(path)))
 }
 
 /// Replaces a file only its owner can read, in one step.
-pub fn replace_private(path: &Path, text: &str) -> std::io::Result<()> {
+pub fn replace_private(path: &Path, text: &str) -> Result<()> {
     let next = path.with_extension("new");
     if next.exists() {
         fs::remove_file(&next)?;
     }
     write_private(&next, text)?;
-    fs::rename(&next, path)
+    fs::rename(&next, path)?;
+    keep_names(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a folder for its owner alone, with those that it is in, unless it is there.
+fn make_folder(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if folder.is_dir() {
+        return Ok(());
+    }
+    make_folder(folder_of(folder))?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    keep_names(folder_of(folder))
+}
+
+/// The sync of a file does not keep its name; that of its folder does.
+fn keep_names(folder: &Path) -> Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_file_is_whole_alone_and_never_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep").join("er").join("key");
+        write_private(&path, "one").unwrap();
+        assert_eq!(write_private(&path, "two").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\n");
+        replace_private(&path, "three").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left there");
+    }
 }

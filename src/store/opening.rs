@@ -1,6 +1,7 @@
 //! How each engine is opened: durable, private, and never a replica.
 
 use std::error::Error;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -137,6 +138,7 @@ pub(super) async fn sqlite(url: &str) -> Result<[SqlitePool; 3], StoreError> {
     let pool =
         |most| PoolOptions::<Sqlite>::new().max_connections(most).acquire_timeout(DEADLINE).test_before_acquire(false);
     let writer = when_free(|| pool(1).connect_with(options.clone())).await?;
+    sync_what_was_left(options.get_filename()).map_err(|error| refused(&error))?;
     let read_only = options.pragma("query_only", "on");
     let reader = when_free(|| pool(8).connect_with(read_only.clone())).await?;
     let pulse = when_free(|| pool(2).connect_with(read_only.clone())).await?;
@@ -154,12 +156,38 @@ impl Db {
 }
 
 /// A new database file, and a new folder for it, can be read by their owner alone. Those that are there stay as they are.
-fn make_private(path: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    make_folder(folder_of(path))?;
     std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(|_| ())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// SQLite sees to it that a power cut leaves the names of its files, but not that of the folder they are in.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if folder.is_dir() {
+        return Ok(());
+    }
+    make_folder(folder_of(folder))?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    std::fs::File::open(folder_of(folder))?.sync_all()
+}
+
+/// Whoever opens the file sees what a process wrote that was killed before it had synced. Nobody may be told of that, and a
+/// power cut take it away after all.
+fn sync_what_was_left(path: &Path) -> std::io::Result<()> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    match std::fs::File::open(log) {
+        Ok(log) => log.sync_all()?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    std::fs::File::open(folder_of(path))?.sync_all()
 }
 
 #[cfg(test)]

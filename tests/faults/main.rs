@@ -15,6 +15,7 @@ mod load;
 mod locked;
 mod nodes;
 mod outage;
+mod power;
 #[allow(dead_code, reason = "the proof uses more of its parts than this")]
 mod proof;
 mod proxy;
