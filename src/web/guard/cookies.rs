@@ -87,10 +87,25 @@ pub(super) fn made(name: &'static str, value: String) -> Cookie<'static> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read<'r>(lines: &[&'r str]) -> Option<&'r str> {
         value(lines.iter().copied(), SESSION)
+    }
+
+    proptest! {
+        /// Cookies as browsers send them, in disguise, and anything.
+        #[test]
+        fn ui_01_what_is_read_is_what_was_set_and_stands_there_once(
+            header in prop_oneof![
+                "((__Host-|%5F_Host-|__%48ost-|\u{2003}__Host-|)rescind_(session|login|console|console_login)(=[a-z0-9_%\" =]{0,4})?(; |;|\n)){0,4}",
+                ".{0,80}",
+            ],
+        ) {
+            crate::web::guard::outside::cookies(&header);
+        }
     }
 
     #[test]

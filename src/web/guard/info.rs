@@ -153,7 +153,44 @@ impl<'r> FromRequest<'r> for RequestInfo {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+    use crate::web::guard::outside;
+
+    /// Proxies of ours, strangers, both spellings of IPv4, and what is no address.
+    const HOPS: [&str; 10] = [
+        "10.1.2.3",
+        "127.0.0.1",
+        "::ffff:10.9.9.9",
+        "203.0.113.7",
+        "2001:db8::7",
+        "::1",
+        "fd00::1",
+        "unknown",
+        "203.0.113.7:443",
+        "",
+    ];
+
+    fn peers() -> impl Strategy<Value = IpAddr> {
+        select(HOPS[..7].to_vec()).prop_map(|text| text.parse().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn http_14_a_proxy_is_believed_as_far_as_it_reaches_whatever_is_written_before_it(
+            peer in peers(),
+            trusted in vec(select(vec!["10.0.0.0/8", "127.0.0.1", "fd00::/8", "::ffff:10.0.0.0/104", "0.0.0.0/0"]), 0..3),
+            lines in vec(vec(select(HOPS.to_vec()), 0..4), 0..3),
+            odd in vec("[0-9a-f:., ]{0,20}|.{0,20}", 0..2),
+        ) {
+            let lines: Vec<String> = lines.iter().map(|hops| hops.join(", ")).chain(odd).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            outside::proxies(peer, &trusted.join(","), &lines);
+        }
+    }
 
     #[test]
     fn http_16_https_is_believed_where_it_is_said_once() {
