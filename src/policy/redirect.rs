@@ -186,7 +186,10 @@ mod tests {
         const PATHS: [&str; 11] =
             ["", "/", "/cb", "/cb?a=b", "/cb?", "?x", "/a/../cb", "/cb#x", "/%2F", "/%2f", "/c\tb"];
         let one = |of: &'static [&'static str]| prop::sample::select(of);
-        (one(&SCHEMES), one(&HOSTS), one(&PORTS), one(&PATHS)).prop_map(|(a, b, c, d)| [a, b, c, d])
+        // Where more than the same bytes may match, most is to be got wrong.
+        let here = (one(&SCHEMES[..1]), one(&HOSTS[..2]));
+        let place = prop_oneof![here, (one(&SCHEMES), one(&HOSTS))];
+        (place, one(&PORTS), one(&PATHS)).prop_map(|((scheme, host), port, path)| [scheme, host, port, path])
     }
 
     #[test]
@@ -382,7 +385,7 @@ mod tests {
         fn aut_02_an_answer_goes_where_a_browser_too_sees_the_registered_address(
             pieces in pieces(),
             other in pieces(),
-            differs in 0..5_usize,
+            differs in prop::sample::select(vec![0_usize, 1, 2, 2, 2, 3, 4]),
             odd in "(https?|com.a|x)?:?(//)?.{0,60}",
         ) {
             // Most of both is the same, or they would never match.
