@@ -104,10 +104,11 @@ pub fn choose<'a>(registered: &'a [String], asked: Option<&'a str>) -> Option<&'
 pub fn answer(redirect_uri: &str, pairs: &[(&str, &str)]) -> String {
     let mut out = redirect_uri.to_owned();
     for (name, value) in pairs {
-        if !out.contains('?') {
-            out.push('?');
-        } else if !out.ends_with(['?', '&']) {
-            out.push('&');
+        // Only the first `?` begins a query; a later one is part of it.
+        match out.split_once('?').map(|(_, query)| query.is_empty() || query.ends_with('&')) {
+            None => out.push('?'),
+            Some(true) => {}
+            Some(false) => out.push('&'),
         }
         encode_into(&mut out, name);
         out.push('=');
@@ -183,8 +184,8 @@ mod tests {
             "[::ffff:127.0.0.1]",
         ];
         const PORTS: [&str; 9] = ["", ":80", ":443", ":65535", ":65536", ":0", ":080", ":", ":+80"];
-        const PATHS: [&str; 11] =
-            ["", "/", "/cb", "/cb?a=b", "/cb?", "?x", "/a/../cb", "/cb#x", "/%2F", "/%2f", "/c\tb"];
+        const PATHS: [&str; 12] =
+            ["", "/", "/cb", "/cb?a=b", "/cb?", "?x", "/cb?x?", "/a/../cb", "/cb#x", "/%2F", "/%2f", "/c\tb"];
         let one = |of: &'static [&'static str]| prop::sample::select(of);
         // Where more than the same bytes may match, most is to be got wrong.
         let here = (one(&SCHEMES[..1]), one(&HOSTS[..2]));
@@ -363,6 +364,8 @@ mod tests {
             ("https://a.example/cb?t=1", "https://a.example/cb?t=1&"),
             ("https://a.example/cb?", "https://a.example/cb?"),
             ("https://a.example/cb?t&", "https://a.example/cb?t&"),
+            ("https://a.example/cb?t=1?", "https://a.example/cb?t=1?&"),
+            ("http://[::1]?0.1?", "http://[::1]?0.1?&"),
             ("com.bank.app:/cb", "com.bank.app:/cb?"),
         ] {
             assert_eq!(answer(uri, &pairs), format!("{start}{query}"));
