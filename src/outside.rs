@@ -10,8 +10,11 @@ use crate::policy::redirect;
 use crate::secret::seal;
 use crate::web::{api, guard};
 
+/// Panics if something does not hold of these bytes.
+pub type Holds = fn(&[u8]);
+
 /// Every parser: the name of its target, and what must hold of any bytes.
-pub const PARSERS: [(&str, fn(&[u8])); 8] = [
+pub const PARSERS: [(&str, Holds); 8] = [
     ("pairs", pairs),
     ("basic", basic),
     ("redirect", redirect),

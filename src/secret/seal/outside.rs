@@ -50,7 +50,7 @@ fn base32_reads<const N: usize>(text: &str) {
 /// A genuine token of what the first bytes say, altered as the others do: each two name a place and what stands there then.
 pub(crate) fn altered(bytes: &[u8]) {
     let Some(([kind], rest)) = bytes.split_first_chunk() else { return };
-    let Some((referred, changes)) = rest.split_first_chunk::<REFERENCE_BYTES>() else { return };
+    let Some((referred, edits)) = rest.split_first_chunk::<REFERENCE_BYTES>() else { return };
     let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()];
     let Some(reference) = Reference::from_bytes(referred) else { panic!("thirty bytes refer to something") };
     let genuine = SEALER.seal(kind, &reference);
@@ -58,9 +58,9 @@ pub(crate) fn altered(bytes: &[u8]) {
     assert_eq!(SEALER.open_any(genuine.expose()), Some((kind, reference)));
 
     let mut changed = genuine.expose().as_bytes().to_vec();
-    for change in changes.chunks_exact(2) {
-        let place = usize::from(change[0]) % changed.len();
-        changed[place] = change[1] & 127;
+    for edit in edits.chunks_exact(2) {
+        let place = usize::from(edit[0]) % changed.len();
+        changed[place] = edit[1] & 127;
     }
     let Ok(changed) = String::from_utf8(changed) else { panic!("ASCII is text") };
     assert_eq!(SEALER.open_any(&changed).is_some(), genuine.same_as(&changed), "{changed:?}");

@@ -92,7 +92,7 @@ fn second_id_and_secret(header: &str) -> Option<(String, String)> {
     let text = data_encoding::BASE64.decode(sent.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
     let colon = text.find(':')?;
     let (id, secret) = (decoded(&text[..colon])?, decoded(&text[colon + 1..])?);
-    let is_basic = header[..space].to_ascii_lowercase() == "basic";
+    let is_basic = header[..space].eq_ignore_ascii_case("basic");
     (is_basic && is_one && !id.contains(char::is_control)).then_some((id, secret))
 }
 
@@ -137,9 +137,9 @@ pub(crate) fn cookies(header: &str) {
 /// What we seal is made of letters and digits that need no escape.
 fn is_read_as_it_was_set(name: &'static str, text: &str) {
     let sealed: String = text.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect();
-    let set = jar::made(name, sealed.clone()).encoded().to_string();
-    let sent = set.split(';').next();
-    assert_eq!(jar::value(sent.into_iter(), name), Some(sealed.as_str()), "{set}");
+    let line = jar::made(name, sealed.clone()).encoded().to_string();
+    let sent = line.split(';').next();
+    assert_eq!(jar::value(sent.into_iter(), name), Some(sealed.as_str()), "{line}");
 }
 
 // ------------------------------------------------------------------------------------------------ proxies
