@@ -26,6 +26,8 @@ pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod model;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod outside;
 pub mod place;
 pub mod policy;
 pub mod secret;

@@ -42,9 +42,11 @@ impl Network {
     /// As it is written in settings.
     #[must_use]
     pub fn text(self) -> String {
-        let address = Ipv6Addr::from(self.address).to_canonical();
-        let bits = if address.is_ipv4() { self.bits - 96 } else { self.bits };
-        format!("{address}/{bits}")
+        let address = Ipv6Addr::from(self.address);
+        match (address.to_ipv4_mapped(), self.bits.checked_sub(96)) {
+            (Some(v4), Some(bits)) => format!("{v4}/{bits}"),
+            (_, _) => format!("{address}/{}", self.bits),
+        }
     }
 }
 
@@ -62,5 +64,47 @@ fn as_v6(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
         IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn addresses() -> impl Strategy<Value = IpAddr> {
+        let v4 = any::<u32>().prop_map(|bits| IpAddr::from(bits.to_be_bytes()));
+        let v6 = any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)));
+        prop_oneof![v4.clone(), v6, v4.prop_map(|v4| IpAddr::V6(Ipv6Addr::from_bits(as_v6(v4))))]
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_has_what_begins_as_it_does_and_is_written_as_it_is_read(
+            address in addresses(), bits in 0..=128_u32, other in addresses(), near in 0..=128_u32,
+        ) {
+            let width = if address.is_ipv4() { 32 } else { 128 };
+            let Some(network) = Network::parse(&format!("{address}/{bits}")) else {
+                prop_assert!(bits > width);
+                return Ok(());
+            };
+            prop_assert!(bits <= width && network.has(address));
+            prop_assert_eq!(Network::parse(&network.text()), Some(network));
+            prop_assert_eq!(network.bits(), bits + 128 - width);
+            // The same as it for some bits, and then another.
+            let (from, to) = (as_v6(address), as_v6(other));
+            let kept = u128::MAX.checked_shl(128 - near).unwrap_or(0);
+            let close = from & kept | to & !kept;
+            let same = (from ^ close).leading_zeros();
+            prop_assert_eq!(network.has(IpAddr::V6(Ipv6Addr::from_bits(close))), same >= network.bits());
+        }
+    }
+
+    #[test]
+    fn a_network_wider_than_all_of_ipv4_is_written_as_ipv6() {
+        let wide = Network::parse("::ffff:10.0.0.0/64").unwrap();
+        assert_eq!(wide.text(), "::ffff:10.0.0.0/64");
+        assert_eq!(Network::parse("::ffff:10.0.0.0/104").unwrap().text(), "10.0.0.0/8");
     }
 }

@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 
 use crate::support::browser::{Browser, Seen};
 use crate::support::flow::authorize_path;
+use crate::support::raw::{send, status};
 use crate::support::{JOHN, PASSWORD, TestServer};
 
 const SESSION: &str = "__Host-rescind_session";
@@ -73,10 +74,28 @@ async fn ui_01_a_cookie_under_another_name_or_altered_is_no_cookie() {
         ("one letter changed", format!("{SESSION}={altered}"), false),
         ("an access token", format!("{SESSION}={token}"), false),
         ("the device cookie", format!("{SESSION}={device}"), false),
+        // What a site beside ours may set for all of its domain, because it is no `__Host-` name to a browser.
+        ("an escaped name", format!("%5F_Host-rescind_session={value}"), false),
+        ("an escaped name before ours", format!("%5F_Host-rescind_session=forged; {SESSION}={value}"), true),
+        ("an escaped name behind ours", format!("{SESSION}={value}; %5F_Host-rescind_session=forged"), true),
+        ("the same name twice", format!("{SESSION}={value}; {SESSION}=forged"), false),
     ] {
         let seen = server.call("GET", "/account", &[("Cookie", &cookie)], "").await;
         let expected = if signed_in { StatusCode::OK } else { StatusCode::SEE_OTHER };
         assert_eq!(seen.status, expected, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ui_01_a_name_behind_an_invisible_space_is_another_name() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::new(&server);
+    sign_in(&mut browser, "naybitono-mobile").await;
+    let value = browser.cookies[SESSION].clone();
+    for (before, expected) in [("", 200), ("\u{2000}", 303), ("\u{a0}", 303), ("\u{3000}", 303)] {
+        let cookie = format!("Cookie: {before}{SESSION}={value}\r\n");
+        let request = format!("GET /account HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{cookie}\r\n");
+        assert_eq!(status(&send(&server, request.as_bytes()).await), expected, "{before:?}");
     }
 }
 

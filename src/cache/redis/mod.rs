@@ -25,6 +25,8 @@
 //! - The wrong session, a forged value, another key, version or size: does not open. A miss, never an answer.
 
 mod bytes;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod outside;
 mod record;
 mod sealed;
 

@@ -20,11 +20,19 @@ pub(super) fn close(sealer: &CopySealer, history: &History, copy: &Copied<Whole>
     if !copy.value.is_whole {
         return None;
     }
-    let id = copy.value.record.session.session_id;
-    let mut value = vec![VERSION];
-    let plain = record::write(copy);
-    value.extend(if has(Bug::RedisUnsealed) { plain } else { sealer.seal(&about(&id, history), &plain) });
+    let value = value_of(sealer, history, copy.value.record.session.session_id, &record::write(copy));
     (value.len() <= MOST).then_some(value)
+}
+
+/// The value for what was written about a session.
+pub(super) fn value_of(sealer: &CopySealer, history: &History, session: Uuid, plain: &[u8]) -> Vec<u8> {
+    let mut value = vec![VERSION];
+    if has(Bug::RedisUnsealed) {
+        value.extend(plain);
+    } else {
+        value.extend(sealer.seal(&about(&session, history), plain));
+    }
+    value
 }
 
 /// The record in a value, if one of ours made it about this session in this history.

@@ -3,6 +3,8 @@
 //! Genuine is all this room says; whether a reference is expired, ended or revoked is decided elsewhere.
 
 mod kind;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod outside;
 
 use std::fmt;
 
@@ -413,6 +415,15 @@ mod tests {
             let tokens = [one, two].map(|reference| sealer().seal(Kind::Access, &reference));
 
             prop_assert!(!tokens[0].same_as(tokens[1].expose()));
+        }
+
+        #[test]
+        fn only_what_we_would_have_written_opens(
+            bytes in prop::collection::vec(any::<u8>(), 0..40),
+            text in "(rsc|nyb)_(at|rt|bs|xx)_[a-z2-7]{0,80}|[a-zA-Z2-8=]{0,12}|.{0,80}",
+        ) {
+            outside::token(&text);
+            outside::altered(&bytes);
         }
 
         #[test]

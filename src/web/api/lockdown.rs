@@ -52,18 +52,18 @@ impl<'r> FromRequest<'r> for IdempotencyKey {
 /// The body of a lockdown.
 #[derive(Debug, Deserialize)]
 pub struct LockBody {
-    reason: String,
+    pub(super) reason: String,
     #[serde(default)]
-    note: Option<String>,
+    pub(super) note: Option<String>,
 }
 
 /// The body of an unlock.
 #[derive(Debug, Deserialize)]
 pub struct UnlockBody {
-    reason: String,
+    pub(super) reason: String,
     #[serde(default)]
-    note: Option<String>,
-    approved_by: String,
+    pub(super) note: Option<String>,
+    pub(super) approved_by: String,
 }
 
 #[post("/customers/<id>/lockdown", data = "<body>")]

@@ -3,6 +3,8 @@
 mod audit;
 mod customers;
 mod lockdown;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod outside;
 mod problem;
 
 use rocket::{Catcher, Route, catchers, get, routes};

@@ -1,7 +1,7 @@
 //! Signing in to the console and out of it. Every answer to a wrong try is the same, whoever it was.
 
 use askama::Template;
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 use rocket::{get, post};
 
 use super::super::Shared;
@@ -13,7 +13,7 @@ use crate::service::staff_session::{StaffLogin, StaffSignIn};
 use crate::service::{pages, staff_session};
 use crate::web::answer::{Answer, SignedOut};
 use crate::web::guard::body::Form;
-use crate::web::guard::cookies;
+use crate::web::guard::cookies::{self, Cookies};
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
 use crate::web::guard::query::Query;
@@ -36,11 +36,11 @@ struct LoginPage {
 }
 
 #[get("/console/login")]
-pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, query: Query) -> Result<Page, ConsoleError> {
+pub async fn show(app: &Shared, info: RequestInfo, jar: Cookies<'_>, query: Query) -> Result<Page, ConsoleError> {
     staff_session::take_page(app, &info.actor).await.map_err(|wait| ConsoleError::too_many(&wait))?;
     let (id, cookie) = staff_session::begin(app);
     if !info.is_head {
-        cookies::set(jar, cookies::CONSOLE_LOGIN, &cookie, None);
+        cookies::set(&jar, cookies::CONSOLE_LOGIN, &cookie, None);
     }
     let said = query.0.has("signed_out").then_some("You are signed out. You can close this window.");
     let page = LoginPage {
@@ -64,10 +64,11 @@ pub async fn submit(
     app: &Shared,
     _own: SameOrigin,
     info: RequestInfo,
-    jar: &CookieJar<'_>,
+    jar: Cookies<'_>,
     form: Form,
 ) -> Result<Answer, ConsoleError> {
-    let begun = staff_session::begun(app, cookies::get(jar, cookies::CONSOLE_LOGIN)).ok_or_else(ConsoleError::stale)?;
+    let begun =
+        staff_session::begun(app, cookies::get(&jar, cookies::CONSOLE_LOGIN)).ok_or_else(ConsoleError::stale)?;
     if !form.0.get("csrf_token").is_some_and(|sent| app.secrets.csrf.is_genuine(&begun, sent)) {
         app.metrics.refused_form(FormRefusal::Forged);
         return Err(ConsoleError::refused("wrong anti-forgery token"));
@@ -75,8 +76,8 @@ pub async fn submit(
     let tried = StaffSignIn {
         username: form.0.get("username").unwrap_or_default().chars().take(64).collect(),
         password: SecretText::from(form.0.get("password").unwrap_or_default()),
-        browser_id: pages::browser_id(app, cookies::get(jar, cookies::CONSOLE_BROWSER)),
-        replaces: earlier(app, jar).await?,
+        browser_id: pages::browser_id(app, cookies::get(&jar, cookies::CONSOLE_BROWSER)),
+        replaces: earlier(app, &jar).await?,
     };
     let page = LoginPage {
         frame: Frame::new(app),
@@ -88,10 +89,10 @@ pub async fn submit(
     };
     match staff_session::sign_in(app, &info.actor, tried).await? {
         StaffLogin::Welcome(session) => {
-            cookies::set(jar, cookies::CONSOLE, &staff_session::cookie(app, &session), None);
+            cookies::set(&jar, cookies::CONSOLE, &staff_session::cookie(app, &session), None);
             let browser = pages::device_cookie(app, session.browser_id);
-            cookies::set(jar, cookies::CONSOLE_BROWSER, &browser, Some(400));
-            cookies::clear(jar, cookies::CONSOLE_LOGIN);
+            cookies::set(&jar, cookies::CONSOLE_BROWSER, &browser, Some(400));
+            cookies::clear(&jar, cookies::CONSOLE_LOGIN);
             let to = next(&form.0).unwrap_or_else(|| "/console".to_owned());
             Ok(Answer::to(to))
         }
@@ -112,10 +113,10 @@ fn shown(page: LoginPage, status: Status, retry_after: Option<u64>) -> Result<An
 pub async fn sign_out(
     app: &Shared,
     staff: Staff,
-    jar: &CookieJar<'_>,
+    jar: Cookies<'_>,
     _form: StaffForm,
 ) -> Result<SignedOut, ConsoleError> {
     staff_session::sign_out(app, &staff.actor, staff.session_id).await?;
-    cookies::clear(jar, cookies::CONSOLE);
+    cookies::clear(&jar, cookies::CONSOLE);
     Ok(SignedOut::to("/console/login?signed_out=1"))
 }

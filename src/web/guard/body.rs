@@ -104,13 +104,22 @@ async fn read_form(request: &Request<'_>, data: Data<'_>) -> Result<Pairs, Refus
 async fn read_json<T: DeserializeOwned>(request: &Request<'_>, data: Data<'_>) -> Result<T, Refused> {
     let is_json = |kind: &ContentType| kind.top() == "application" && kind.sub() == "json";
     let text = read(request, data, JSON_BYTES, is_json).await?;
-    let malformed = |_| (Status::BadRequest, "The body is not the JSON expected");
-    let value: Value = serde_json::from_str(&text).map_err(malformed)?;
+    json(&text).map_err(|why| (Status::BadRequest, why))
+}
+
+/// A JSON text as the object that a route takes.
+pub(in crate::web) fn json<T: DeserializeOwned>(text: &str) -> Result<T, &'static str> {
+    let malformed = |_| "The body is not the JSON expected";
+    let value: Value = serde_json::from_str(text).map_err(malformed)?;
+    // A typed read takes an array for its members in order.
+    if !value.is_object() {
+        return Err("The body is not the JSON expected");
+    }
     if has_control_character(&value) {
-        return Err((Status::BadRequest, "A text holds a control character"));
+        return Err("A text holds a control character");
     }
     // Read anew from the text: a typed read refuses repeated members, a generic one keeps the last.
-    serde_json::from_str(&text).map_err(malformed)
+    serde_json::from_str(text).map_err(malformed)
 }
 
 fn has_control_character(value: &Value) -> bool {

@@ -113,7 +113,7 @@ fn sends_secret(form: &Pairs) -> bool {
 }
 
 /// `Basic` in any case, then base64 of `id:secret`, both form-urlencoded.
-fn basic(header: &str) -> Option<Credentials> {
+pub(super) fn basic(header: &str) -> Option<Credentials> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -130,12 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// As RFC 6749 §2.3.1 has it: both encoded as in a form, joined, and that in base64.
-    fn encoded(id: &str, secret: &str) -> String {
-        let escape = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        STANDARD.encode(format!("{}:{}", escape(id), escape(secret)))
-    }
+    use crate::web::guard::outside::{self, encoded};
 
     proptest! {
         #[test]
@@ -145,19 +140,18 @@ mod tests {
             prop_assert_eq!((read_id, read_secret.expose()), (id, secret.as_str()));
         }
 
-        /// Nothing is taken for a name that could not be one, and nothing panics.
+        /// Odd ones are read as two other decoders read them, one after the other, or not at all.
         #[test]
-        fn cli_04_odd_headers_are_no_credentials(
-            header in prop_oneof!["(?i)basic ?[a-zA-Z0-9+/=]{0,40}", ".{0,60}"],
+        fn cli_04_what_is_read_is_what_other_decoders_read(
+            header in prop_oneof!["(?i)basic {0,2}[a-zA-Z0-9+/=]{0,40}", ".{0,60}"],
+            text in "[a-z:%+]{0,4}(%[0-9a-f]{2}|:|\n|[a-zé]){0,8}",
             bytes in proptest::collection::vec(any::<u8>(), 0..40),
+            padding in "={0,3}[A-Z]?\t?",
         ) {
-            for header in [header, format!("Basic {}", STANDARD.encode(bytes))] {
-                match basic(&header) {
-                    Some(Credentials::Basic(id, _)) => prop_assert!(!id.contains(char::is_control)),
-                    Some(other) => prop_assert!(false, "{:?}", other),
-                    None => {}
-                }
-            }
+            outside::basic(&header);
+            outside::basic(&format!("Basic {}", STANDARD.encode(bytes)));
+            outside::basic(&format!("bASIC {}", STANDARD.encode(&text)));
+            outside::basic(&format!("Basic {}{padding}", STANDARD.encode(&text).trim_end_matches('=')));
         }
     }
 }

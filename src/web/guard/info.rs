@@ -27,18 +27,7 @@ impl RequestInfo {
     #[must_use]
     pub fn address(request: &Request<'_>, app: &App) -> Option<IpAddr> {
         let peer = request.remote()?.ip();
-        if !app.settings.trusts(peer) {
-            return Some(peer.to_canonical());
-        }
-        let mut nearest = peer;
-        for hop in hops(request) {
-            let Ok(address) = hop.parse::<IpAddr>() else { break };
-            nearest = address;
-            if !app.settings.trusts(address) {
-                break;
-            }
-        }
-        Some(nearest.to_canonical())
+        Some(forwarded_for(peer, lines(request), |address| app.settings.trusts(address)))
     }
 
     /// The same address where nobody can have been left out on the way to it; `None` where a proxy forwards without saying
@@ -50,15 +39,7 @@ impl RequestInfo {
             // No browser sends these: somebody forwards whom we do not know.
             return (!FORWARDING.iter().any(|name| request.headers().contains(name))).then(|| peer.to_canonical());
         }
-        let mut farthest = None;
-        for hop in hops(request) {
-            let address = hop.parse::<IpAddr>().ok()?;
-            farthest = Some(address.to_canonical());
-            if !app.settings.trusts(address) {
-                break;
-            }
-        }
-        farthest
+        surely_forwarded_for(lines(request), |address| app.settings.trusts(address))
     }
 }
 
@@ -66,10 +47,50 @@ impl RequestInfo {
 const FORWARDING: [&str; 6] =
     ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Proto", "X-Forwarded-Host"];
 
-/// What `X-Forwarded-For` says, the nearest first.
-fn hops<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
-    let lines: Vec<&str> = request.headers().get("X-Forwarded-For").flat_map(|line| line.split(',')).collect();
-    lines.into_iter().rev().map(str::trim)
+fn lines<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r str> {
+    request.headers().get("X-Forwarded-For")
+}
+
+/// For whom `peer` asks, as the lines of `X-Forwarded-For` say: the nearest that is no configured proxy. What stands farther
+/// away was written by whoever that is.
+pub(super) fn forwarded_for<'r>(
+    peer: IpAddr,
+    lines: impl Iterator<Item = &'r str>,
+    trusts: impl Fn(IpAddr) -> bool,
+) -> IpAddr {
+    let mut nearest = peer;
+    if trusts(peer) {
+        for hop in hops(lines) {
+            let Ok(address) = hop.parse::<IpAddr>() else { break };
+            nearest = address;
+            if !trusts(address) {
+                break;
+            }
+        }
+    }
+    nearest.to_canonical()
+}
+
+/// The same where every proxy on the way said for whom it forwards.
+pub(super) fn surely_forwarded_for<'r>(
+    lines: impl Iterator<Item = &'r str>,
+    trusts: impl Fn(IpAddr) -> bool,
+) -> Option<IpAddr> {
+    let mut farthest = None;
+    for hop in hops(lines) {
+        let address = hop.parse::<IpAddr>().ok()?;
+        farthest = Some(address.to_canonical());
+        if !trusts(address) {
+            break;
+        }
+    }
+    farthest
+}
+
+/// What the lines of `X-Forwarded-For` say, the nearest first.
+fn hops<'r>(lines: impl Iterator<Item = &'r str>) -> impl Iterator<Item = &'r str> {
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    hops.into_iter().rev().map(str::trim)
 }
 
 /// Whether a request came by TLS, here or at a configured proxy.
@@ -79,7 +100,12 @@ pub fn is_secure(request: &Request<'_>, app: &App) -> bool {
         return true;
     }
     let from_proxy = request.remote().is_some_and(|peer| app.settings.trusts(peer.ip()));
-    from_proxy && request.headers().get_one("X-Forwarded-Proto") == Some("https")
+    from_proxy && says_https(request.headers().get("X-Forwarded-Proto"))
+}
+
+/// Two lines are two opinions: one of them may be the client's own.
+pub(super) fn says_https<'r>(mut lines: impl Iterator<Item = &'r str>) -> bool {
+    lines.next() == Some("https") && lines.next().is_none()
 }
 
 /// Who sent a request, without what a browser says about itself: for callers that are no browsers.
@@ -122,5 +148,63 @@ impl<'r> FromRequest<'r> for RequestInfo {
         };
         let is_head = Arrival::of(request).method == rocket::http::Method::Head;
         Outcome::Success(Self { actor: Sender::of(request).0, browser, is_head })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::web::guard::outside;
+
+    /// Proxies of ours, strangers, both spellings of IPv4, and what is no address.
+    const HOPS: [&str; 10] = [
+        "10.1.2.3",
+        "127.0.0.1",
+        "::ffff:10.9.9.9",
+        "203.0.113.7",
+        "2001:db8::7",
+        "::1",
+        "fd00::1",
+        "unknown",
+        "203.0.113.7:443",
+        "",
+    ];
+
+    fn peers() -> impl Strategy<Value = IpAddr> {
+        select(HOPS[..7].to_vec()).prop_map(|text| text.parse().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn http_14_a_proxy_is_believed_as_far_as_it_reaches_whatever_is_written_before_it(
+            peer in peers(),
+            trusted in vec(select(vec!["10.0.0.0/8", "127.0.0.1", "fd00::/8", "::ffff:10.0.0.0/104", "0.0.0.0/0"]), 0..3),
+            lines in vec(vec(select(HOPS.to_vec()), 0..4), 0..3),
+            odd in vec("[0-9a-f:., ]{0,20}|.{0,20}", 0..2),
+        ) {
+            let lines: Vec<String> = lines.iter().map(|hops| hops.join(", ")).chain(odd).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            outside::proxies(peer, &trusted.join(","), &lines);
+        }
+    }
+
+    #[test]
+    fn http_16_https_is_believed_where_it_is_said_once() {
+        for (lines, is_https) in [
+            (&["https"][..], true),
+            (&[], false),
+            (&["http"], false),
+            (&["HTTPS"], false),
+            (&["https, http"], false),
+            (&["https", "http"], false),
+            (&["https", "https"], false),
+            (&["http", "https"], false),
+        ] {
+            assert_eq!(says_https(lines.iter().copied()), is_https, "{lines:?}");
+        }
     }
 }

@@ -6,6 +6,8 @@ pub mod client_hints;
 pub mod cookies;
 pub mod credentials;
 pub mod info;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod outside;
 pub mod pairs;
 pub mod plain;
 pub mod query;

@@ -102,24 +102,17 @@ mod tests {
 
     use super::*;
 
-    /// What a second parser, which repairs what is broken and refuses nothing, reads.
-    fn second(text: &str) -> Vec<(String, String)> {
-        let all = url::form_urlencoded::parse(text.as_bytes()).into_owned();
-        all.filter(|(_, value)| !value.is_empty()).collect()
-    }
-
     proptest! {
         /// Text as clients send it, as they should not, and as nobody does.
         #[test]
         fn http_05_07_what_is_read_is_what_a_second_parser_reads(
-            text in prop_oneof!["([a-z_]{0,3}=?(%[0-9a-fA-F]{2}|[+a-z%&=]){0,6}&?){0,8}", ".{0,80}"],
+            text in prop_oneof![
+                "([a-z_]{0,3}=?(%[0-9a-fA-F]{2}|[+a-z%&=]){0,6}&?){0,8}",
+                "((resource|password|p%61ssword|a|%61|é)=(%0[0ad]|%7f|%c2%85|%C3%A9|\n|\u{7f}|b){0,2}&){0,4}",
+                ".{0,80}",
+            ],
         ) {
-            if let Ok(pairs) = Pairs::parse(&text) {
-                prop_assert_eq!(&pairs.0, &second(&text));
-                let once = |name: &str| pairs.names().filter(|other| *other == name).count() == 1;
-                prop_assert!(pairs.names().all(|name| REPEATABLE.contains(&name) || once(name)));
-                prop_assert!(!pairs.0.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')));
-            }
+            crate::web::guard::outside::pairs(&text);
         }
 
         #[test]

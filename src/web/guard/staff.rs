@@ -2,13 +2,13 @@
 //! truth once per request; every route asks [`Staff::may`].
 
 use rocket::data::{Data, FromData};
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, data};
 use uuid::Uuid;
 
 use super::body::{Form, count};
-use super::cookies;
+use super::cookies::{self, Cookies};
 use super::info::RequestInfo;
 use super::pairs::Pairs;
 use super::refusal::Why;
@@ -81,10 +81,8 @@ impl<'r> FromRequest<'r> for Staff {
 
 async fn find(request: &Request<'_>) -> Result<Option<Staff>, Fault> {
     let Some(app) = request.rocket().state::<std::sync::Arc<App>>() else { return Ok(None) };
-    let (jar, Outcome::Success(info)) = (request.cookies(), request.guard::<RequestInfo>().await) else {
-        return Ok(None);
-    };
-    let found = staff_session::find(app, cookies::get(jar, cookies::CONSOLE)).await?;
+    let Outcome::Success(info) = request.guard::<RequestInfo>().await else { return Ok(None) };
+    let found = staff_session::find(app, cookies::get(&Cookies::of(request), cookies::CONSOLE)).await?;
     Ok(found.map(|record| {
         let session = record.session;
         Staff {
@@ -98,7 +96,7 @@ async fn find(request: &Request<'_>) -> Result<Option<Staff>, Fault> {
 }
 
 /// The session a sign-in in the same browser replaces.
-pub async fn earlier(app: &App, jar: &CookieJar<'_>) -> Result<Option<Uuid>, Fault> {
+pub async fn earlier(app: &App, jar: &Cookies<'_>) -> Result<Option<Uuid>, Fault> {
     let found = staff_session::find(app, cookies::get(jar, cookies::CONSOLE)).await?;
     Ok(found.map(|record| record.session.staff_session_id))
 }

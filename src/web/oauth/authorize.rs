@@ -1,6 +1,5 @@
 //! The authorization endpoint (OAuth 2.1 §3.1). A cross-site POST arrives without our Lax cookies and is continued by GET.
 
-use rocket::http::CookieJar;
 use rocket::http::uri::Origin;
 use rocket::{get, post};
 
@@ -13,13 +12,13 @@ use crate::service::pages;
 use crate::web::answer::Answer;
 use crate::web::envelope::Empty;
 use crate::web::guard::body::Form;
-use crate::web::guard::cookies;
+use crate::web::guard::cookies::{self, Cookies};
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
 use crate::web::page::PageError;
 
 #[get("/oauth/authorize")]
-pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Origin<'_>) -> Result<Answer, PageError> {
+pub async fn get(app: &Shared, info: RequestInfo, jar: Cookies<'_>, uri: &Origin<'_>) -> Result<Answer, PageError> {
     if info.is_head {
         return Ok(Answer::Empty(Empty));
     }
@@ -29,7 +28,7 @@ pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Ori
         .map_err(|wait| PageError::too_many(&wait))?;
     let query = uri.query().map_or("", |query| query.as_str());
     let pairs = Pairs::parse(query).map_err(|_| PageError::malformed())?;
-    let signed_in = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await?;
+    let signed_in = pages::signed_in(app, info.actor.address, cookies::get(&jar, cookies::SESSION)).await?;
     let step = begin(app, &info.actor, asked(&pairs, &info), signed_in.as_ref()).await?;
     let (login, page) = match step {
         Step::Refuse(why) => return Err(PageError::bad_request(why)),
@@ -37,7 +36,7 @@ pub async fn get(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>, uri: &Ori
         Step::SignIn(login) => (login, "/login"),
         Step::Consent(login) => (login, "/consent"),
     };
-    cookies::set(jar, cookies::LOGIN, &pages::login_cookie(app, login.login_id, login.expires_at), None);
+    cookies::set(&jar, cookies::LOGIN, &pages::login_cookie(app, login.login_id, login.expires_at), None);
     Ok(Answer::to(page))
 }
 

@@ -1,14 +1,13 @@
 //! A person's own page: who is signed in here, and signing out.
 
 use askama::Template;
-use rocket::http::CookieJar;
 use rocket::{get, post};
 
 use super::super::Shared;
 use crate::service::pages;
 use crate::web::answer::{Answer, SignedOut};
 use crate::web::guard::body::Form;
-use crate::web::guard::cookies;
+use crate::web::guard::cookies::{self, Cookies};
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::same_origin::SameOrigin;
 use crate::web::moment::{Moment, Moments};
@@ -31,8 +30,8 @@ struct SignedOutPage {
 }
 
 #[get("/account")]
-pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
-    let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await? else {
+pub async fn show(app: &Shared, info: RequestInfo, jar: Cookies<'_>) -> Result<Answer, PageError> {
+    let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(&jar, cookies::SESSION)).await? else {
         return Ok(Answer::to("/login"));
     };
     let session = record.session;
@@ -51,15 +50,15 @@ pub async fn sign_out(
     app: &Shared,
     _own: SameOrigin,
     info: RequestInfo,
-    jar: &CookieJar<'_>,
+    jar: Cookies<'_>,
     form: Form,
 ) -> Result<SignedOut, PageError> {
-    if let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await? {
+    if let Some(record) = pages::signed_in(app, info.actor.address, cookies::get(&jar, cookies::SESSION)).await? {
         check_csrf(app, &record.session.browser_session_id, form.0.get("csrf_token"))?;
         pages::sign_out(app, &info.actor, &record.session).await?;
     }
-    cookies::clear(jar, cookies::SESSION);
-    cookies::clear(jar, cookies::LOGIN);
+    cookies::clear(&jar, cookies::SESSION);
+    cookies::clear(&jar, cookies::LOGIN);
     Ok(SignedOut::to("/signed-out"))
 }
 

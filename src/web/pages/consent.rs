@@ -5,7 +5,7 @@
 
 use askama::Template;
 use chrono::TimeDelta;
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 use rocket::{get, post};
 
 use super::super::Shared;
@@ -17,7 +17,7 @@ use crate::service::consent::{After, Question, Yes, approve, deny, question};
 use crate::service::pages;
 use crate::web::answer::Answer;
 use crate::web::guard::body::Form;
-use crate::web::guard::cookies;
+use crate::web::guard::cookies::{self, Cookies};
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
 use crate::web::guard::same_origin::SameOrigin;
@@ -52,15 +52,15 @@ struct Line {
 }
 
 /// The sign-in in progress and the person of this browser; both must be there and belong together.
-async fn both(app: &Shared, jar: &CookieJar<'_>) -> Result<(Login, BrowserSession), PageError> {
+async fn both(app: &Shared, jar: &Cookies<'_>) -> Result<(Login, BrowserSession), PageError> {
     let login = pages::login_in_progress(app, cookies::get(jar, cookies::LOGIN)).await?;
     let record = pages::signed_in(app, None, cookies::get(jar, cookies::SESSION)).await?;
     login.zip(record.map(|record| record.session)).ok_or_else(PageError::stale)
 }
 
 #[get("/consent")]
-pub async fn show(app: &Shared, jar: &CookieJar<'_>) -> Result<Page, PageError> {
-    let (login, browser) = both(app, jar).await?;
+pub async fn show(app: &Shared, jar: Cookies<'_>) -> Result<Page, PageError> {
+    let (login, browser) = both(app, &jar).await?;
     let asked = question(app, &login, &browser).await?.ok_or_else(PageError::stale)?;
     page(app, &login, &browser, (asked, None))
 }
@@ -122,10 +122,10 @@ pub async fn decide(
     app: &Shared,
     _own: SameOrigin,
     info: RequestInfo,
-    jar: &CookieJar<'_>,
+    jar: Cookies<'_>,
     form: Form,
 ) -> Result<Answer, PageError> {
-    let (login, browser) = both(app, jar).await?;
+    let (login, browser) = both(app, &jar).await?;
     check_csrf(app, &login.login_id, form.0.get("csrf_token"))?;
     let asked = question(app, &login, &browser).await?.ok_or_else(PageError::stale)?;
     let after = match (form.0.get("decision"), granted(&asked.scope, &form.0)) {
@@ -140,7 +140,7 @@ pub async fn decide(
         }
         (Some(_) | None, _) => return Err(PageError::malformed()),
     };
-    go_on(jar, after)
+    go_on(&jar, after)
 }
 
 /// What the form allows; `None` if nothing is left of it.
@@ -149,7 +149,7 @@ fn granted(asked: &Scope, form: &Pairs) -> Option<Scope> {
     picked(asked, |word| !chooses || form.has(&format!("scope.{word}")))
 }
 
-fn go_on(jar: &CookieJar<'_>, after: After) -> Result<Answer, PageError> {
+fn go_on(jar: &Cookies<'_>, after: After) -> Result<Answer, PageError> {
     match after {
         After::Redirect(to) => {
             cookies::clear(jar, cookies::LOGIN);

@@ -1,7 +1,7 @@
 //! The sign-in page. Every answer to a wrong try is the same, whoever it was.
 
 use askama::Template;
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 use rocket::{get, post};
 
 use super::super::Shared;
@@ -16,7 +16,7 @@ use crate::web::answer::Answer;
 use crate::web::envelope::Empty;
 use crate::web::guard::body::Form;
 use crate::web::guard::client_hints;
-use crate::web::guard::cookies;
+use crate::web::guard::cookies::{self, Cookies};
 use crate::web::guard::info::RequestInfo;
 use crate::web::guard::pairs::Pairs;
 use crate::web::guard::same_origin::SameOrigin;
@@ -43,20 +43,20 @@ struct RestrictedPage {
 }
 
 #[get("/login")]
-pub async fn show(app: &Shared, info: RequestInfo, jar: &CookieJar<'_>) -> Result<Answer, PageError> {
+pub async fn show(app: &Shared, info: RequestInfo, jar: Cookies<'_>) -> Result<Answer, PageError> {
     if info.is_head {
         return Ok(Answer::Empty(Empty));
     }
-    let login = match pages::login_in_progress(app, cookies::get(jar, cookies::LOGIN)).await? {
+    let login = match pages::login_in_progress(app, cookies::get(&jar, cookies::LOGIN)).await? {
         Some(login) => login,
-        None => begin(app, &info, jar).await?,
+        None => begin(app, &info, &jar).await?,
     };
     let hint = login.request.as_ref().and_then(|request| request.login_hint.clone());
     Ok(Answer::page(page(app, &login, hint.unwrap_or_default(), None).await?))
 }
 
 /// Somebody opened the sign-in page by itself. That enters a row, so it is limited as authorization requests are.
-async fn begin(app: &Shared, info: &RequestInfo, jar: &CookieJar<'_>) -> Result<Login, PageError> {
+async fn begin(app: &Shared, info: &RequestInfo, jar: &Cookies<'_>) -> Result<Login, PageError> {
     let from = info.actor.address.map(address_key).unwrap_or_default();
     allowance::take(app, &info.actor, Rule::AuthorizePerAddress, &from)
         .await
@@ -83,23 +83,24 @@ pub async fn submit(
     app: &Shared,
     _own: SameOrigin,
     info: RequestInfo,
-    jar: &CookieJar<'_>,
+    jar: Cookies<'_>,
     form: Form,
 ) -> Result<Answer, PageError> {
-    let login = pages::login_in_progress(app, cookies::get(jar, cookies::LOGIN)).await?.ok_or_else(PageError::stale)?;
+    let login =
+        pages::login_in_progress(app, cookies::get(&jar, cookies::LOGIN)).await?.ok_or_else(PageError::stale)?;
     check_csrf(app, &login.login_id, form.0.get("csrf_token"))?;
     let typed: String = form.0.get("username").unwrap_or_default().chars().take(254).collect();
-    let earlier = pages::signed_in(app, info.actor.address, cookies::get(jar, cookies::SESSION)).await?;
+    let earlier = pages::signed_in(app, info.actor.address, cookies::get(&jar, cookies::SESSION)).await?;
     let tried = SignIn {
         login: login.clone(),
         username: typed.clone(),
         password: password(&form.0),
-        browser_id: pages::browser_id(app, cookies::get(jar, cookies::DEVICE)),
+        browser_id: pages::browser_id(app, cookies::get(&jar, cookies::DEVICE)),
         replaces: earlier.map(|record| record.session.browser_session_id),
         browser: info.browser.clone(),
     };
     match Box::pin(sign_in(app, &info.actor, tried)).await? {
-        LoginOutcome::Welcome(welcome) => go_on(app, &info, jar, &welcome).await,
+        LoginOutcome::Welcome(welcome) => go_on(app, &info, &jar, &welcome).await,
         LoginOutcome::Refused => refused(app, &login, typed).await,
         LoginOutcome::Restricted => {
             let page = RestrictedPage { frame: Frame::new(app) };
@@ -124,7 +125,7 @@ async fn refused(app: &Shared, login: &Login, typed: String) -> Result<Answer, P
 }
 
 /// New cookies, then consent, the client, or the account page.
-async fn go_on(app: &Shared, info: &RequestInfo, jar: &CookieJar<'_>, welcome: &Welcome) -> Result<Answer, PageError> {
+async fn go_on(app: &Shared, info: &RequestInfo, jar: &Cookies<'_>, welcome: &Welcome) -> Result<Answer, PageError> {
     cookies::set(jar, cookies::SESSION, &pages::session_cookie(app, &welcome.session), None);
     cookies::set(jar, cookies::DEVICE, &pages::device_cookie(app, welcome.browser_id), Some(400));
     let to = match after_sign_in(app, &info.actor, &welcome.login, &welcome.session).await? {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::*;
+use crate::cache::redis::outside;
 use crate::clock::Timestamp;
 use crate::model::feed::AsOf;
 
@@ -109,8 +110,18 @@ proptest! {
     }
 
     #[test]
-    fn sto_10_no_bytes_whatever_make_it_panic(bytes in vec(any::<u8>(), 0..400), id in uuid()) {
-        let _ = read(id, &bytes);
+    fn sto_10_whatever_bytes_there_are_they_are_read_whole_or_not_at_all(
+        bytes in vec(any::<u8>(), 0..400),
+        copy in copy(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        outside::copies(&bytes);
+        let mut near = write(&copy);
+        for (place, byte) in changes {
+            let place = place.index(near.len());
+            near[place] = byte;
+        }
+        outside::copies(&near);
     }
 }
 
