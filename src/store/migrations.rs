@@ -10,8 +10,8 @@ use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migratio
 use sqlx::postgres::PgPool;
 use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 
-use super::engine::{Db, Pools};
 use super::StoreError;
+use super::engine::{Db, Pools};
 
 /// The schema release this program was written for.
 pub const RELEASE: i64 = 1;
