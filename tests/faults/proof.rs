@@ -4,7 +4,7 @@
 #[path = "../proof/clients/mod.rs"]
 mod clients;
 #[path = "../proof/dice.rs"]
-mod dice;
+pub mod dice;
 #[path = "../proof/history.rs"]
 mod history;
 #[path = "../proof/ledger.rs"]

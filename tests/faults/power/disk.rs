@@ -8,8 +8,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::dice::Dice;
 use super::watched::{Happened, Moment};
+use crate::proof::dice::Dice;
 
 /// Bytes that are written whole or not at all.
 const SECTOR: usize = 512;
@@ -191,15 +191,13 @@ fn left_of(kept: &[u8], pending: &[Change], fate: Fate, dice: &mut Dice) -> Vec<
     let (mut file, mut full, many) = (kept.to_vec(), kept.len(), dice.below(pending.len() + 1));
     for (at, change) in pending.iter().enumerate() {
         match fate {
-            Fate::Nothing => {}
             Fate::Everything => apply(&mut file, change),
             Fate::Earlier if at < many => apply(&mut file, change),
             // The last of them is cut in the middle.
             Fate::Earlier if at == many => tear(&mut file, change, dice),
-            Fate::Earlier => {}
             Fate::Any if dice.once_in(2) => apply(&mut file, change),
-            Fate::Any => {}
             Fate::Torn => tear(&mut file, change, dice),
+            Fate::Nothing | Fate::Earlier | Fate::Any => {}
         }
         full = match change {
             Change::Size(size) => *size,

@@ -157,7 +157,7 @@ impl Visit<'_> {
         let good = match (session.live, session.refresh.1) {
             (Sure::No, _) => false,
             (Sure::Yes, Sure::Yes) => true,
-            (Sure::Unsure, _) | (Sure::Yes, _) => return,
+            (Sure::Unsure | Sure::Yes, _) => return,
         };
         let seen = self.server.refresh(&session.refresh.0).await;
         if (seen.status == StatusCode::OK) != good {

@@ -2,9 +2,6 @@
 //! moment of that: what was synced is there, of the rest what the dice say, in sectors. On what is left then, everything that
 //! was acknowledged before that moment is there, and nothing that was taken back is active.
 
-#[path = "../../proof/dice.rs"]
-#[allow(dead_code, reason = "the proof uses more of it")]
-mod dice;
 mod disk;
 mod judge;
 mod people;
@@ -12,11 +9,11 @@ mod watched;
 
 use std::fs;
 
-use self::dice::Dice;
 use self::disk::{Disk, Fate, Honest};
 use self::judge::{Entered, Story};
 use self::people::Person;
 use self::watched::{Happened, Moment, Watched};
+use crate::proof::dice::Dice;
 use crate::support::database::is_postgres;
 use crate::support::direct::together;
 use crate::support::program::{Bank, Folder};
@@ -29,7 +26,7 @@ struct Run {
     people: Vec<Person>,
     happened: Vec<Happened>,
     /// Before the server was started.
-    served: Moment,
+    opened: Moment,
 }
 
 impl Run {
@@ -48,7 +45,7 @@ impl Run {
             assert_eq!(watched.folder.run_with(&command, crate::support::PASSWORD).code, 0);
             entered.push((watched.now(), "customers", "customer_id", id));
         }
-        let served = watched.now();
+        let opened = watched.now();
         let server = watched.folder.serve().await;
         let lives = (0..customers).map(|number| {
             let bank = Bank { customer: format!("CUST_{number}"), ..bank.clone() };
@@ -58,7 +55,7 @@ impl Run {
         let people = together(lives).await;
         server.kill();
         let happened = watched.happened();
-        Self { watched, bank, entered, people, happened, served }
+        Self { watched, bank, entered, people, happened, opened }
     }
 
     fn story(&self) -> Story<'_> {
@@ -74,7 +71,7 @@ impl Run {
     fn moves(&self) -> Vec<Moment> {
         let is_database = |each: &&Happened| each.kind == 'F' && each.bytes.ends_with(b"/rescind.db");
         let database = self.happened.iter().find(is_database).expect("a database").inode;
-        let is_page = |each: &&Happened| each.kind == 'W' && each.inode == database && each.at > self.served;
+        let is_page = |each: &&Happened| each.kind == 'W' && each.inode == database && each.at > self.opened;
         self.happened.iter().filter(is_page).map(|each| each.at).collect()
     }
 
@@ -127,7 +124,7 @@ async fn what_was_acknowledged_is_there_after_a_power_cut_at_any_moment() {
     println!("seed {seed}: {deeds} acknowledgements, {} file operations, {pages} pages moved", run.happened.len());
     assert!(pages > 0, "no checkpoint ran while people were served: nothing was cut in the middle of one");
     let mut dice = Dice::of(seed);
-    for (many, from, is_met) in [(many, 0, false), (many / 8, run.served, true)] {
+    for (many, from, is_met) in [(many, 0, false), (many / 8, run.opened, true)] {
         let mut disk = Disk::with(&run.watched.root);
         for moment in run.cuts(&mut dice, many, from) {
             disk.play(&run.happened, moment, HONEST);

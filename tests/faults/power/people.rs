@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use reqwest::StatusCode;
 use tokio::task::block_in_place;
 
-use super::dice::Dice;
 use super::watched::{Moment, Watched};
+use crate::proof::dice::Dice;
 use crate::support::PASSWORD;
 use crate::support::flow::{Pair, VERIFIER};
 use crate::support::program::{Bank, Program};
@@ -113,14 +113,13 @@ impl Standing {
             }
         }
         match deed {
-            Deed::SignedIn => {}
             Deed::Began(pair) if is_told => self.sessions.push(Stand {
                 access: vec![(pair.access.clone(), Sure::Yes)],
                 refresh: (pair.refresh.clone(), Sure::Yes),
                 live: Sure::Yes,
             }),
             // Nobody has seen its tokens.
-            Deed::Began(_) => {}
+            Deed::SignedIn | Deed::Began(_) => {}
             Deed::Refreshed(at, pair) if is_told => {
                 self.sessions[*at].access.push((pair.access.clone(), Sure::Yes));
                 self.sessions[*at].refresh = (pair.refresh.clone(), Sure::Yes);
