@@ -21,6 +21,7 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod files;
 pub mod jobs;
 pub mod limits;
 pub mod log;

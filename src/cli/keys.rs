@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Failure, open};
-use crate::config::{Settings, replace_private};
+use crate::config::Settings;
+use crate::files::replace_private;
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
 
 /// The commands.

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::files::write_private;
 use super::read::env_name;
 use super::{ConfigError, Settings};
+use crate::files::write_private;
 use crate::secret::keys::{DataKey, KeyRing, Pepper};
 use crate::secret::text::SecretText;
 

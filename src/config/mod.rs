@@ -1,7 +1,6 @@
 //! Settings: read once at start from the environment and Rocket.toml, checked whole, then only typed values.
 //! An unknown or wrong setting stops the start with one line that names it.
 
-mod files;
 mod keys;
 mod read;
 mod stopping;
@@ -21,7 +20,6 @@ use crate::place::Places;
 use crate::place::networks::NamedNetwork;
 use crate::secret::text::SecretText;
 use crate::seeded;
-pub use files::{replace_private, write_private};
 pub use keys::Keys;
 pub use read::account;
 use read::{Raw, env_name, environment, rocket_figment};

@@ -16,6 +16,7 @@ use super::StoreError;
 use super::deadline::{DEADLINE, in_time, phrase, when_free};
 use super::engine::{Db, Pools};
 use crate::clock::{Clock, Stopwatch};
+use crate::files::{folder_of, keep_names, make_folder};
 
 /// Connections of a node to PostgreSQL for everything.
 pub(super) const POSTGRES_CONNECTIONS: u32 = 16;
@@ -162,21 +163,6 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(|_| ())
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// SQLite sees to it that a power cut leaves the names of its files, but not that of the folder they are in.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.is_dir() {
-        return Ok(());
-    }
-    make_folder(folder_of(folder))?;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    std::fs::File::open(folder_of(folder))?.sync_all()
-}
-
 /// Whoever opens the file sees what a process wrote that was killed before it had synced. Nobody may be told of that, and a
 /// power cut take it away after all.
 fn sync_what_was_left(path: &Path) -> std::io::Result<()> {
@@ -187,7 +173,7 @@ fn sync_what_was_left(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    std::fs::File::open(folder_of(path))?.sync_all()
+    keep_names(folder_of(path))
 }
 
 #[cfg(test)]

@@ -260,11 +260,11 @@ fn who_is_unlocked_for_certain_gets_in_again() {
     assert_eq!(refused(&|told| _ = told.call(sign_in, Refused, 399..500)), []);
     // Locked again meanwhile; or an earlier lock was never answered, and may still come.
     let again = |told: &mut Story| {
-        _ = told.call(sign_in, Refused, 450..500).call(Verb::Lock { customer: 0 }, Confirmed, 499..600)
+        _ = told.call(sign_in, Refused, 450..500).call(Verb::Lock { customer: 0 }, Confirmed, 499..600);
     };
     assert_eq!(refused(&again), []);
     let late = |told: &mut Story| {
-        _ = told.broken(0..900).call(sign_in, Refused, 450..500).call(Verb::Lock { customer: 0 }, Lost, 50..60)
+        _ = told.broken(0..900).call(sign_in, Refused, 450..500).call(Verb::Lock { customer: 0 }, Lost, 50..60);
     };
     assert_eq!(refused(&late), []);
     // What it got before the lock stays dead.

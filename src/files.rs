@@ -37,12 +37,13 @@ pub fn replace_private(path: &Path, text: &str) -> Result<()> {
     keep_names(folder_of(path))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes a folder for its owner alone, with those that it is in, unless it is there.
-fn make_folder(folder: &Path) -> Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     if folder.is_dir() {
         return Ok(());
@@ -53,7 +54,7 @@ fn make_folder(folder: &Path) -> Result<()> {
 }
 
 /// The sync of a file does not keep its name; that of its folder does.
-fn keep_names(folder: &Path) -> Result<()> {
+pub(crate) fn keep_names(folder: &Path) -> Result<()> {
     File::open(folder)?.sync_all()
 }
 
