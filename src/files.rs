@@ -1,17 +1,19 @@
 //! Files that only their owner can read, and that a power cut leaves whole: as they were, or as they were to be.
 
+use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher};
 use std::io::{ErrorKind, Result, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes a file only its owner can read, with its folder; refuses to replace one. It gets its name when all of it is on the
 /// disk: half a key would be worse than none.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     make_folder(folder_of(path))?;
-    let part = path.with_extension(format!("{}.part", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    let part = beside(path);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
     let mut line = String::from(text);
     writeln!(line).map_err(std::io::Error::other)?;
     let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
@@ -24,6 +26,13 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
         let _ = fs::remove_file(&part);
     }
     named.and_then(|()| keep_names(folder_of(path)))
+}
+
+/// A name that nobody else has: what a process left that was cut off is never written to again, nor is what somebody put there.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{:016x}.part", RandomState::new().build_hasher().finish()));
+    name.into()
 }
 
 /// Replaces a file only its owner can read, in one step.
@@ -45,7 +54,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 /// Makes a folder for its owner alone, with those that it is in, unless it is there.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    if folder.is_dir() {
+    if folder.is_dir() || folder_of(folder) == folder {
         return Ok(());
     }
     make_folder(folder_of(folder))?;
@@ -53,9 +62,14 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     keep_names(folder_of(folder))
 }
 
-/// The sync of a file does not keep its name; that of its folder does.
+/// The sync of a file does not keep its name; that of its folder does. Some file systems know no such sync, and some folders
+/// may be written and not read: there it is up to them, as it is for SQLite.
 pub(crate) fn keep_names(folder: &Path) -> Result<()> {
-    File::open(folder)?.sync_all()
+    let unknown = [ErrorKind::InvalidInput, ErrorKind::Unsupported, ErrorKind::PermissionDenied];
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if unknown.contains(&error.kind()) => Ok(()),
+        synced => synced,
+    }
 }
 
 #[cfg(test)]

@@ -28,9 +28,9 @@ pub enum Wants {
     Order,
 }
 
-/// The client behind a token that is good here, or `None`. Found as a check finds it; but whoever gives an order does not
-/// wait for a lease: without one the truth alone says who they are. It may be that of a server that was the primary once;
-/// what is ordered there is not confirmed, but what is read there would be told.
+/// The client behind a token that is good here, or `None`. Found as a check finds it, and where a check gets 503, a read does; but
+/// whoever gives an order does not wait for a lease: without one the truth alone says who they are. It may be that of a
+/// server that was the primary once; what is ordered there is not confirmed, but what is read there would be told.
 pub async fn identify(app: &App, token: &str, wants: Wants) -> Result<Option<Bearer>, Fault> {
     let Some(reference) = app.secrets.sealer.open(Kind::Access, token) else { return Ok(None) };
     let serial = i64::try_from(reference.serial).unwrap_or(-1);

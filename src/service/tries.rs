@@ -1,13 +1,19 @@
 //! Guesses at one password, counted before it is looked at, so that parallel guesses count as many. What counts as one
 //! password (an account, a known browser, a name nobody has) is the caller's to say.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use tokio::time::timeout;
 
 use super::Fault;
 use crate::app::App;
 use crate::limits::Wait;
 use crate::policy::throttle::{Delay, delay_after};
 use crate::store::throttles;
+
+/// How long somebody whose sign-in has failed already waits for it to be excused.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A try that was counted, and goes on.
 #[derive(Debug)]
@@ -42,14 +48,15 @@ impl Try {
         Ok(tx.commit().await?)
     }
 
-    /// Nobody should wait for our own fault. What is not answered here stays counted: that errs on the safe side.
+    /// Nobody should wait for our own fault. What is not answered soon stays counted: that errs on the safe side, and a database
+    /// that is away keeps nobody waiting twice.
     pub(super) async fn excuse<T>(&self, app: &App, is_right: bool, done: Result<T, Fault>) -> Result<T, Fault> {
         if done.is_ok() {
             return done;
         }
-        let excused = if is_right { self.forgive(app).await } else { self.uncount(app).await };
-        if let Err(error) = excused {
-            tracing::debug!(%error, "a sign-in that failed by our own fault stays counted");
+        let excused = async { if is_right { self.forgive(app).await } else { self.uncount(app).await } };
+        if !matches!(timeout(PATIENCE, excused).await, Ok(Ok(()))) {
+            tracing::debug!("a sign-in that failed by our own fault stays counted");
         }
         done
     }

@@ -31,15 +31,15 @@ const PULSE: u32 = 4;
 /// another way to the server and back. A connection that is given back has so long to show that it does.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// Connections that write what may be said again, by single statements: never by transactions. A BEGIN that was cut off by its deadline may
-/// leave its connection inside of one, and a statement would stay there uncommitted and seem to be done.
+/// Connections that write what may be said again, by single statements: never by transactions. A BEGIN that was cut off by
+/// its deadline may leave its connection inside of one, and a statement would stay there uncommitted and seem to be done.
 const LIGHT: u32 = 2;
 
 /// The same, by transactions.
 const BATCH: u32 = 2;
 
-/// The pools of one primary: for everything, for revocations, for leases, and two for what may be said again. Every connection is refused that
-/// leads to a replica, and one that was opened before [`Fresh::only`] is not used again.
+/// The pools of one primary: for everything, for revocations, for leases, and two for what may be said again. Every connection
+/// is refused that leads to a replica, and one that was opened before [`Fresh::only`] is not used again.
 pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 5], StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Refused(phrase(&error)))?;
     let ssl_mode = ssl_mode(&options, url);
@@ -60,11 +60,14 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 5], St
         });
         // sqlx asks again itself, but waits for ever: a connection that hangs would never give its place back.
         // One that the server has ended is hardly the only one: the others are not tried, one failed request each.
-        let options = options.after_release(move |conn: &mut PgConnection, _| {
+        let options = options.after_release(move |conn: &mut PgConnection, about| {
             let fresh = known.clone();
             Box::pin(async move {
                 let works = timeout(TRUSTED, conn.ping()).await;
-                if let Ok(Err(_)) = &works {
+                if let Ok(Err(error)) = &works
+                    && is_ended(error)
+                    && fresh.has(about.age)
+                {
                     fresh.only();
                 }
                 Ok(works.is_ok_and(|works| works.is_ok()))
@@ -84,6 +87,17 @@ pub(super) async fn postgres(url: &str, fresh: &Fresh) -> Result<[PgPool; 5], St
     let lazy = options.clone().options([("synchronous_commit", "off")]);
     let (light, batch) = (pool(LIGHT).connect_lazy_with(lazy.clone()), pool(BATCH).connect_lazy_with(lazy));
     Ok([in_time(pool(POSTGRES_CONNECTIONS).connect_with(options)).await?, lane, pulse, light, batch])
+}
+
+/// Whether the server ended the connection, or went down. One that only gave up on a statement has answered that.
+fn is_ended(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(said) => {
+            said.code().is_some_and(|code| ["57P01", "57P02", "57P03"].contains(&code.as_ref()))
+        }
+        _ => false,
+    }
 }
 
 /// Since when connections must have been opened to be used: one that is older may lead to a server that is not the primary

@@ -64,6 +64,8 @@ impl Known {
         let mut view = self.change();
         let is_that = view.standing().life == life;
         if is_that {
+            // Again: whoever vouches for a life holds the view meanwhile, so nobody does after this.
+            self.lease.end();
             view.drop_all();
         }
         is_that

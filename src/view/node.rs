@@ -204,6 +204,11 @@ impl Node {
         follows
     }
 
+    /// The life of what is known: another one from each time that everything was dropped.
+    pub(super) fn life(&self) -> u64 {
+        self.view().standing().life
+    }
+
     /// The row under which this process is registered.
     pub(super) fn row(&self) -> Option<Uuid> {
         *self.row.lock().unwrap_or_else(PoisonError::into_inner)
@@ -270,7 +275,9 @@ impl Node {
         drop(conn);
         let seen = Furthest::of(&tail);
         if furthest.is_some_and(|furthest| furthest.is_beyond(&seen)) {
-            self.drop_life(before.life);
+            // Registered all the same: whoever registers anew as long as this lasts would keep all confirmations waiting.
+            self.known.drop_life(before.life);
+            self.applied.send_replace(-1);
             return Err(StoreError::Older);
         }
         *self.furthest() = Some(seen);
@@ -290,9 +297,15 @@ impl Node {
         Ok(Some(applied))
     }
 
-    /// May answer for so long after an instant before the read it rests on.
-    pub(super) fn grant(&self, from: SinceBoot, length: Duration) {
-        self.known.vouch(from, length);
+    /// May answer for so long after an instant before the read it rests on, if the view still has the life that was read.
+    pub(super) fn grant(&self, life: u64, from: SinceBoot, length: Duration) {
+        {
+            let view = self.view();
+            if view.standing().life != life {
+                return;
+            }
+            self.known.vouch(from, length);
+        }
         // Also wakes who waits for a fresh lease.
         self.applied.send_modify(|_| {});
     }

@@ -69,8 +69,9 @@ async fn poll(node: &Node) -> Result<(), StoreError> {
             node.catch_up().await?;
             is_new = false;
         }
-        if node.view().applied().is_some() {
-            node.grant(from, EMBEDDED);
+        let (life, is_loaded) = (node.life(), node.view().applied().is_some());
+        if is_loaded {
+            node.grant(life, from, EMBEDDED);
         }
         let _ = timeout(POLL, node.poke.notified()).await;
     }
@@ -106,7 +107,7 @@ impl Between {
             *kept = Some(register(node, self.former).await?);
             self.former = None;
             if let Some(from) = read {
-                node.grant(from, node.length / 10 * 9);
+                node.grant(node.life(), from, node.length / 10 * 9);
                 self.renewed = Some(from);
                 seeded::linger(node.length / 3).await;
             }
@@ -197,7 +198,7 @@ async fn read_first(node: &Node) -> Result<SinceBoot, StoreError> {
 async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     let from = node.clock.since_boot();
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
-    let now = node.clock.now();
+    let (life, now) = (node.life(), node.clock.now());
     // The view's history, and not only the row's: a pool may still hold a connection to a primary that was deposed, and a
     // first tail read there would be vouched for here.
     let timeline = node.view().timeline().to_owned();
@@ -216,7 +217,7 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
         return Ok(Round::Lost);
     }
     *row = next;
-    node.grant(from, node.length / 10 * 9);
+    node.grant(life, from, node.length / 10 * 9);
     Ok(Round::Fine)
 }
 

@@ -263,6 +263,15 @@ async fn of_many_connections_that_the_server_has_ended_one_request_notices() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(failed <= 1, "{failed} requests failed");
+
+        // A statement that was given up on ends no other connection than its own.
+        let mut lane = db.begin_first().await.unwrap();
+        let before = lane.value::<i64>(pid, &[]).await.unwrap();
+        lane.commit().await.unwrap();
+        let slow = db.read_ahead().await.unwrap().value::<String>("SELECT CAST(pg_sleep(5) AS TEXT)", &[]).await;
+        assert!(matches!(slow, Err(StoreError::Unavailable(_))), "{slow:?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(db.begin_first().await.unwrap().value::<i64>(pid, &[]).await.unwrap(), before);
     })
     .await;
 }

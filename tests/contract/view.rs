@@ -295,7 +295,8 @@ async fn f32_whoever_finds_another_life_of_the_data_the_node_registers_anew() {
         until("a lease", async || node.is_fresh()).await;
         let before = list(&db).await.nodes[0].node_id;
         in_one(&db, async |c| facts::set(c, "incarnation", "restored").await).await.unwrap();
-        assert_eq!(node.catch_up().await.unwrap(), None, "as somebody who waits for a number would");
+        // As somebody who waits for a number would; unless the task was quicker.
+        node.catch_up().await.unwrap();
         until("it begins anew", async || {
             let rows = list(&db).await.nodes;
             rows.len() == 1 && rows[0].node_id != before && node.is_fresh()

@@ -201,17 +201,21 @@ async fn pwd_06_nobody_waits_for_what_was_our_own_fault() {
         }
         all.join_all().await;
     });
-    while server.app.secrets.hasher.queue().waiting < 32 {
+    while server.app.secrets.hasher.queue().waiting < 64 {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
+    // Each under a name of its own, so that those that are looked at, in a seat that came free, are not in each other's way.
     let mut turned_away = 0;
-    while !crowd.is_finished() {
-        let seen = attempt(&server, JOHN, WRONG).await;
-        if seen.status != StatusCode::SERVICE_UNAVAILABLE {
+    for number in 0.. {
+        let before = server.db_count(counted).await;
+        let seen = attempt(&server, &format!("nobody{number}"), WRONG).await;
+        if seen.status == StatusCode::SERVICE_UNAVAILABLE {
+            turned_away += 1;
+            assert_eq!(server.db_count(counted).await, before, "it was not looked at");
+        }
+        if turned_away > 3 || crowd.is_finished() {
             break;
         }
-        turned_away += 1;
-        assert_eq!(server.db_count(counted).await, 0, "it was not looked at");
     }
     crowd.abort();
     assert!(turned_away > 0, "it never was crowded");

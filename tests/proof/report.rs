@@ -423,8 +423,8 @@ pub fn append_seeded(file: &Path, report: &Report) -> std::io::Result<()> {
         let (minutes, pauses) = (report.lasted.as_secs_f64() / 60.0, report.faults_with("paused before answers"));
         let _ = writeln!(
             out,
-            "\n## With a pause between verdict and answer\n\nFor {minutes:.1} minutes nodes stood still there, in {pauses} spells of 10 s, and \
-             were woken again. Of {} checks of tokens that were dead for certain, and {} of good ones, {} were answered wrongly.",
+            "\n## With a pause between verdict and answer\n\nFor {minutes:.1} minutes nodes stood still there and were woken again, in {pauses} \
+             spells of 10 s; each began and ended with a kill of the node. Of {} checks of tokens that were dead for certain, and {} of good ones, {} were answered wrongly.",
             report.judged.dead,
             report.judged.good,
             report.violations.len()
