@@ -44,9 +44,10 @@ pub fn linger(_time: Duration) -> Ready<()> {
     ready(())
 }
 
-/// The same, every other time.
-pub fn linger_every_other(_time: Duration) -> Ready<()> {
-    ready(())
+/// Whether it is the turn of every other: never.
+#[must_use]
+pub const fn is_every_other() -> bool {
+    false
 }
 
 /// Whether an answer is kept: none is.

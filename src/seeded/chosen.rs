@@ -23,8 +23,8 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 static PAUSE: AtomicU32 = AtomicU32::new(0);
 /// Checks since the last that did.
 static CHECKS: AtomicU32 = AtomicU32::new(0);
-/// Lingerings.
-static LINGERED: AtomicU32 = AtomicU32::new(0);
+/// Turns of what is every other.
+static TURNS: AtomicU32 = AtomicU32::new(0);
 /// What was found good, and when.
 static GOOD: Mutex<Option<HashMap<Uuid, Stopwatch>>> = Mutex::new(None);
 
@@ -96,11 +96,10 @@ pub fn linger(time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(tokio::time::sleep(time))
 }
 
-/// The same, every other time.
+/// Every other time.
 #[must_use]
-pub fn linger_every_other(time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let is_odd = LINGERED.fetch_add(1, Ordering::Relaxed) % 2 == 1;
-    linger(if is_odd { time } else { Duration::ZERO })
+pub fn is_every_other() -> bool {
+    TURNS.fetch_add(1, Ordering::Relaxed) % 2 == 1
 }
 
 /// Whether a session was found good a moment ago.

@@ -14,12 +14,11 @@ pub mod scenario;
 
 #[cfg(not(feature = "seeded-bugs"))]
 pub use absent::{
-    IS_BUILT_IN, accepts, begin, has, is_told, linger, linger_every_other, name_chosen, note_good, pause, was_good,
+    IS_BUILT_IN, accepts, begin, has, is_every_other, is_told, linger, name_chosen, note_good, pause, was_good,
 };
 #[cfg(feature = "seeded-bugs")]
 pub use chosen::{
-    IS_BUILT_IN, accepts, begin, choose, has, is_told, linger, linger_every_other, name_chosen, note_good, pause,
-    was_good,
+    IS_BUILT_IN, accepts, begin, choose, has, is_every_other, is_told, linger, name_chosen, note_good, pause, was_good,
 };
 
 /// A mistake. The number behind each is its fault in the list the proof is made of (F1 to F47).
@@ -32,10 +31,11 @@ pub enum Bug {
     /// it knew.
     LeaseNeverEnds,
     /// F46. A renewal that finds its row gone puts it back, and vouches for a tail that was read before: those who confirmed
-    /// in between did not wait for this node. (Every other renewal takes four fifths of the lease, as on a bad link.)
+    /// in between did not wait for this node. (Every other renewal begins late, takes long, and is long on its
+    /// way back, as on a bad link.)
     RenewalAsUpsert,
     /// F18. Feed numbers are the transactions' ids, given when they begin to write, and the tail is read by `number > last`:
-    /// a lower number that commits later is never seen. (Every other transaction takes 20 ms more.) PostgreSQL only.
+    /// a lower number that commits later is never seen. (Every other transaction takes 60 ms more.) PostgreSQL only.
     FeedById,
     /// F18. The counter is taken first, in a transaction of its own: a node hears of the number before there is anything
     /// under it. PostgreSQL only.

@@ -20,7 +20,7 @@ pub enum Fault {
     NodeRestarted,
     /// The value of a living session's copy is written under the key of a dead one, then a node is started again.
     CopiesSwapped,
-    /// The primary is killed (SIGKILL) under load. With a standby it is promoted; a restart shows it, too.
+    /// The standby hears nothing for two seconds; then the primary is killed (SIGKILL), and the standby promoted.
     PrimaryKilled,
     /// A node's connection is cut before its COMMIT arrives.
     CutBeforeCommit,
@@ -95,7 +95,7 @@ impl Bug {
                 ..PLAIN
             },
             Self::RenewalAsUpsert => Scenario {
-                // Its slow renewals come of themselves. In a short lease too little is left of it when they are through.
+                // Its slow renewals come of themselves. Of a short lease too little is left when they are through.
                 on_one_node: true,
                 settings: &[("RESCIND_LEASE", "6")],
                 load: "kills at the other nodes all the time, and just-killed tokens checked at this one as fast as can be",
@@ -144,8 +144,8 @@ impl Bug {
             },
             Self::CommitNotAwaited => Scenario {
                 fault: Fault::PrimaryKilled,
-                load: "kills all the time; those confirmed in the last half second are checked afterwards, or looked for in \
-                       the database",
+                load: "kills all the time; those confirmed in the last seconds are checked afterwards, or looked for in the \
+                       database",
                 ..PLAIN
             },
             Self::LostCommitIsDone => Scenario {

@@ -193,7 +193,7 @@ async fn read(app: &App, session: Uuid, serial: i64) -> Result<Option<Found>, Fa
     let (mut as_of, history) = noted(app).ok_or(Fault::NotFresh)?;
     let found = sessions::find_whole(&mut app.db.read_ahead().await?, session).await?;
     if has(Bug::AsOfAfterRead) {
-        seeded::linger(Duration::from_millis(30)).await;
+        seeded::linger(Duration::from_millis(300)).await;
         as_of = noted(app).ok_or(Fault::NotFresh)?.0;
     }
     // What is not there may be younger than the server that was asked.

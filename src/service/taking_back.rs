@@ -208,7 +208,7 @@ async fn store(app: &App, actor: &Actor, order: &Order, new: Incident) -> Result
     let made = store_in(app, part.tx(), actor, order, new).await;
     if has(Bug::ConfirmBeforeCommit) && made.is_ok() {
         tokio::spawn(async move {
-            seeded::linger(PAUSE * 6).await;
+            seeded::linger(PAUSE * 20).await;
             part.end(Ok(())).await
         });
         return made.map(|step| (step, None));

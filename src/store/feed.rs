@@ -26,14 +26,14 @@ pub(super) async fn write(conn: &mut Conn, items: &[Item]) -> Result<Mark, Store
         let stored: Vec<Stored> = items.iter().map(Stored::of).collect();
         let json = serde_json::to_string(&stored).map_err(|_| StoreError::Unreadable("items"))?;
         if let Some(number) = conn.number_of_before().await? {
-            seeded::linger(Duration::from_millis(20)).await;
+            seeded::linger(Duration::from_millis(60)).await;
             return conn
                 .fetch_optional(WRITE_LATER_SQL, &[&json, &number])
                 .await?
                 .ok_or(StoreError::Unreadable("counter"));
         }
-        if has(Bug::FeedById) {
-            seeded::linger_every_other(Duration::from_millis(20)).await;
+        if has(Bug::FeedById) && seeded::is_every_other() {
+            seeded::linger(Duration::from_millis(60)).await;
         }
         let sql = if has(Bug::FeedById) { WRITE_BY_ID_SQL } else { WRITE_SQL };
         return conn.fetch_optional(sql, &[&json]).await?.ok_or(StoreError::Unreadable("counter"));

@@ -196,6 +196,9 @@ async fn read_first(node: &Node) -> Result<SinceBoot, StoreError> {
 
 /// Tail, then view, then row, then lease: in this order.
 async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
+    let is_late = has(Bug::RenewalAsUpsert) && seeded::is_every_other();
+    let late = |part| seeded::linger(if is_late { node.length / part } else { Duration::ZERO });
+    late(2).await;
     let from = node.clock.since_boot();
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     let (life, now) = (node.life(), node.clock.now());
@@ -203,9 +206,7 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     // first tail read there would be vouched for here.
     let timeline = node.view().timeline().to_owned();
     let next = NodeRow { applied, timeline, value: (node.draw)(now), ..row.clone() };
-    if has(Bug::RenewalAsUpsert) {
-        seeded::linger_every_other(node.length / 5 * 4).await;
-    }
+    late(2).await;
     let mut tx = node.db.begin_pulse().await?;
     let mut is_known = nodes::renew(&mut tx, &next, now).await?;
     if has(Bug::RenewalAsUpsert) && !is_known {
@@ -218,14 +219,17 @@ async fn renew(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     }
     *row = next;
     node.grant(life, from, node.length / 10 * 9);
+    late(4).await;
     Ok(Round::Fine)
 }
 
 async fn acknowledge(node: &Node, row: &mut NodeRow) -> Result<Round, StoreError> {
     if has(Bug::AcknowledgedBeforeApplied) {
         let heard = feed::latest(&mut node.db.read_first().await?).await?.number;
-        say_applied(node, row, heard).await?;
-        seeded::linger(Duration::from_millis(50)).await;
+        if heard > row.applied {
+            say_applied(node, row, heard).await?;
+            seeded::linger(node.length / 10).await;
+        }
     }
     let Some(applied) = node.catch_up().await? else { return Ok(Round::Lost) };
     say_applied(node, row, applied).await?;

@@ -74,10 +74,10 @@ async fn lease_never_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shortest_lease() {
-    breaks(Bug::ShortestLease, async || is_dead_where_nobody_heard("6", "1").await).await;
+    breaks(Bug::ShortestLease, async || is_dead_where_nobody_heard("12", "1").await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn confirm_without_waiting() {
-    breaks(Bug::ConfirmWithoutWaiting, async || is_dead_where_nobody_heard("2", "2").await).await;
+    breaks(Bug::ConfirmWithoutWaiting, async || is_dead_where_nobody_heard("5", "5").await).await;
 }

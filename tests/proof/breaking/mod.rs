@@ -8,7 +8,7 @@ mod redis;
 mod together;
 
 #[cfg(feature = "seeded-bugs")]
-pub use self::postgres::promoted_lagging as promote_lagging;
+pub use self::postgres::promoted_after as promote_after;
 #[cfg(feature = "seeded-bugs")]
 pub use self::redis::forged as forge_copies;
 

@@ -1,6 +1,10 @@
 //! Faults of PostgreSQL and its standby.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use super::Breaking;
+use crate::rig::link::Weather;
 
 /// Killed, and started again as what it was.
 pub fn killed(breaking: &mut Breaking<'_>) {
@@ -32,12 +36,20 @@ pub fn promoted(breaking: &mut Breaking<'_>) {
     });
 }
 
-/// The standby stops hearing from the primary for a while: nothing may be confirmed. Then it takes over.
+/// The standby hears nothing from the primary for a while: nothing may be confirmed. Then it takes over.
 pub fn promoted_lagging(breaking: &mut Breaking<'_>) {
+    let lag = breaking.span(300);
+    promoted_after(breaking, lag);
+}
+
+/// The same after so long. What was under way on the network never arrives: one that was frozen would find it in its buffers.
+pub fn promoted_after(breaking: &mut Breaking<'_>, lag: Duration) {
     breaking.during("postgres promoted after its standby had lagged", "standby", |breaking| {
-        breaking.rig.databases.standby().freeze();
-        breaking.last(300);
+        breaking.rig.databases.replication.set(Weather::Silent);
+        sleep(lag);
+        breaking.rig.databases.replication.set(Weather::Cut);
         breaking.promote();
+        breaking.rig.databases.replication.set(Weather::Fair);
         breaking.rig.databases.rebuild();
     });
 }
@@ -66,7 +78,7 @@ pub fn standby_killed(breaking: &mut Breaking<'_>) {
 pub fn locks_held(breaking: &mut Breaking<'_>) {
     let table = ["sessions", "epochs", "feed_state", "nodes"][breaking.dice.below(4)];
     breaking.during("locks held", table, |breaking| {
-        let seconds = breaking.span(200).min(std::time::Duration::from_secs(8)).as_secs_f64();
+        let seconds = breaking.span(200).min(Duration::from_secs(8)).as_secs_f64();
         let sql =
             format!("DO $$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep({seconds:.3}); END $$");
         let _ = breaking.rig.databases.ask_rescind(&sql);

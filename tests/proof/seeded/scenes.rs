@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use rescind::seeded::Bug;
 use rescind::seeded::scenario::Fault;
 
-use crate::breaking::{Breaking, forge_copies, promote_lagging};
+use crate::breaking::{Breaking, forge_copies, promote_after};
 use crate::rig::link::{AtCommit, Weather};
 use crate::rig::nodes::NODES;
 
@@ -20,7 +20,7 @@ pub fn of(bug: Bug) -> fn(&mut Breaking<'_>) {
         Fault::SlowNode => slow,
         Fault::NodeRestarted => restarted,
         Fault::CopiesSwapped => swapped,
-        Fault::PrimaryKilled => promote_lagging,
+        Fault::PrimaryKilled => |breaking| promote_after(breaking, Duration::from_secs(2)),
         Fault::CutBeforeCommit => cut_before_commit,
     }
 }
