@@ -17,15 +17,21 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut line = String::from(text);
     writeln!(line).map_err(std::io::Error::other)?;
     let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
-    // A link does not replace what came there meanwhile. Where the file system has none, a rename must do.
-    let named = written.and_then(|()| match fs::hard_link(&part, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => fs::rename(&part, path),
-        linked => linked.and_then(|()| fs::remove_file(&part)),
-    });
+    let named = written.and_then(|()| give_name(&part, path));
     if named.is_err() {
         let _ = fs::remove_file(&part);
     }
-    named.and_then(|()| keep_names(folder_of(path)))
+    named
+}
+
+/// Gives a file that was synced its name; refuses to replace one.
+pub(crate) fn give_name(part: &Path, path: &Path) -> Result<()> {
+    // A link does not replace what came there meanwhile. Where the file system has none, a rename must do.
+    match fs::hard_link(part, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => fs::rename(part, path)?,
+        linked => linked.and_then(|()| fs::remove_file(part))?,
+    }
+    keep_names(folder_of(path))
 }
 
 /// A name that nobody else has: what a process left that was cut off is never written to again, nor is what somebody put there.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{Failure, open};
 use crate::config::Settings;
+use crate::files;
 use crate::store::backup;
 
 /// Where to.
@@ -57,14 +58,10 @@ async fn finish(database: &Path, part: &Path, file: &Path) -> Result<u64, Failur
     backup::check(part).await?;
     let copied = File::open(part)?;
     copied.sync_all()?;
-    // A link does not replace what came there meanwhile. Where the file system has none, a rename must do.
-    match fs::hard_link(part, file) {
-        Ok(()) => fs::remove_file(part)?,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(there_already(file)),
-        Err(_) => fs::rename(part, file)?,
-    }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()?;
+    files::give_name(part, file).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => there_already(file),
+        _ => error.into(),
+    })?;
     Ok(copied.metadata()?.len())
 }
 

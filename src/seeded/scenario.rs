@@ -49,7 +49,8 @@ pub enum Seen {
 pub struct Scenario {
     /// The fault.
     pub fault: Fault,
-    /// Whether the bug is set on one node alone, the one the fault meets: the others must be healthy for it to show.
+    /// Whether bug and settings are set on one node alone, the one the fault meets: the others must be healthy for it to show,
+    /// with a lease of 1 s.
     pub on_one_node: bool,
     /// Further settings of that node, or of all.
     pub settings: &'static [(&'static str, &'static str)],

@@ -75,7 +75,7 @@ fn making(bug: Bug, folder: std::path::PathBuf) -> Making {
     let mut first: Own = settings.iter().map(|(name, value)| pair(name, value)).collect();
     first.push(pair("RESCIND_SEEDED_BUG", bug.name()));
     let mut others = if on_one_node { Vec::new() } else { first.clone() };
-    if bug == Bug::ShortestLease {
+    if on_one_node || bug == Bug::ShortestLease {
         others.retain(|(name, _)| name != "RESCIND_LEASE");
         others.push(pair("RESCIND_LEASE", "1"));
     }
